@@ -1,0 +1,147 @@
+"""The one line that puts a policy loss together.
+
+    loss = aggregate_t( prod_i gate_i,t * surrogate(ratio_t, A_t)  +  sum_j penalty_j,t )
+
+A mini-batch is `plan`ned once, whole and without gradient: covariance, selections, shaped advantages, and the weight that
+the aggregation gives each token. The loss itself is then a plain weighted sum over tokens, so that any cut of the
+mini-batch into micro-batches, devices or hosts adds up to the same number.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import Any, ClassVar, Protocol
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+from entropy_rl.ops import covariance, masked
+from entropy_rl.types import Array, TokenStats
+
+
+class Surrogate(Protocol):
+    """Replaces -A * log pi by something that may be used for several steps."""
+
+    def __call__(self, stats: TokenStats) -> Array:
+        """[B, T] loss per token, to be minimised; differentiable in stats.logprobs."""
+        ...
+
+    def clipped(self, stats: TokenStats) -> Array:
+        """[B, T] bool: tokens whose gradient the surrogate stops."""
+        ...
+
+
+class Gate(Protocol):
+    """A factor >= 0 on the surrogate of each token. Gates multiply, so their order cannot matter."""
+
+    requires: ClassVar[frozenset[str]]
+
+    def __call__(self, stats: TokenStats, key: Array) -> Array:
+        """[B, T] weights, from the detached statistics of the whole mini-batch."""
+        ...
+
+
+class Penalty(Protocol):
+    """A term added to the loss of each token, its coefficient inside. Penalties add, so their order cannot matter."""
+
+    requires: ClassVar[frozenset[str]]
+
+    def select(self, stats: TokenStats, key: Array) -> Array:
+        """[B, T] weights, from the detached statistics of the whole mini-batch: what needs to see all tokens."""
+        ...
+
+    def __call__(self, stats: TokenStats, selected: Array) -> Array:
+        """[B, T] loss per token; differentiable, and a function of the token (or its sequence) and its weight alone."""
+        ...
+
+
+class Shaper(Protocol):
+    """Rewrites the advantages, from the detached statistics of the whole mini-batch. A chain, order as written."""
+
+    requires: ClassVar[frozenset[str]]
+
+    def __call__(self, stats: TokenStats) -> Array:
+        """[B, T] advantages."""
+        ...
+
+
+class Aggregate(Protocol):
+    """How tokens make one number."""
+
+    def __call__(self, mask: Array, group_size: int) -> Array:
+        """[B, T] weight of each token of the whole mini-batch, 0 where the mask is False."""
+        ...
+
+
+@flax.struct.dataclass
+class Plan:
+    """What the whole mini-batch decided about each token; cut along B, it serves micro-batches."""
+
+    advantages: Array  # [B, T] shaped
+    gate: Array  # [B, T] product of the gates
+    selected: tuple[Array, ...]  # one [B, T] per penalty
+    weights: Array  # [B, T] of the aggregation
+    gates: tuple[Array, ...]  # one [B, T] per gate, for metrics
+    covariance: Array  # [B, T] for metrics
+
+
+@flax.struct.dataclass
+class PolicyLoss:
+    """One surrogate, any number of gates, penalties and advantage shapers, and an aggregation: the loss and its config.
+
+    A pytree: its numbers are arguments of the compiled update, so changing one never recompiles; which methods it holds is
+    its structure.
+
+    Attributes:
+      covariance_logprobs: "current" selects with the log-probs of this forward pass (under gradient accumulation that costs
+        a statistics pass first); "old" selects with those of the rollout, which is free.
+    """
+
+    surrogate: Any
+    gates: tuple[Any, ...] = ()
+    penalties: tuple[Any, ...] = ()
+    shapers: tuple[Any, ...] = ()
+    aggregate: Any = None
+    covariance_logprobs: str = flax.struct.field(pytree_node=False, default="current")
+
+    def methods(self) -> Iterator[Any]:
+        yield self.surrogate
+        yield from (*self.gates, *self.penalties, *self.shapers)
+
+    @property
+    def requires(self) -> frozenset[str]:
+        """Names of the optional `Experience` fields that the methods read."""
+        return frozenset().union(*(getattr(method, "requires", frozenset()) for method in self.methods()))
+
+    def plan(self, stats: TokenStats, key: Array) -> Plan:
+        """Sees the whole mini-batch, detached; `stats.advantages` are unshaped."""
+        stats = jax.lax.stop_gradient(stats)
+        stats = stats.replace(
+            covariance=covariance.centred_product(stats.advantages, stats.logprobs, stats.mask),
+            clipped=self.surrogate.clipped(stats) & stats.mask,
+        )
+        advantages = stats.advantages
+        for shaper in self.shapers:
+            advantages = shaper(stats.replace(advantages=advantages))
+        gates = tuple(gate(stats, _own_key(key, gate)) for gate in self.gates)
+        selected = tuple(penalty.select(stats, _own_key(key, penalty)) for penalty in self.penalties)
+        product = jnp.ones_like(stats.logprobs)
+        for gate in gates:
+            product = product * gate
+        weights = self.aggregate(stats.mask, stats.group_size)
+        return Plan(advantages, product, selected, weights, gates, stats.covariance)
+
+    def __call__(self, stats: TokenStats, plan: Plan) -> Array:
+        """This part's share [] of the loss of the mini-batch that was planned."""
+        stats = stats.replace(advantages=plan.advantages)
+        tokens = plan.gate * self.surrogate(stats)  # [B, T]
+        for penalty, selected in zip(self.penalties, plan.selected, strict=True):
+            tokens = tokens + penalty(stats, selected)
+        return masked.sum(tokens * plan.weights, stats.mask)
+
+
+def _own_key(key: Array, method: Any) -> Array:
+    """A key that depends on the method and not on its place among others, so that order never matters."""
+    return jax.random.fold_in(key, zlib.crc32(type(method).__name__.encode()))

@@ -1,0 +1,129 @@
+"""The reader's map: what flows from rollouts to the update, with its shapes.
+
+Letters: P prompts, G responses per prompt, B = P * G sequences, Q prompt tokens (left-padded), T response tokens
+(right-padded), D model width, V vocabulary. The G responses of a prompt are adjacent. A mask is True where a token counts.
+Log-probabilities are in nats, of the logits divided by the sampling temperature, reduced in float32.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import flax.struct
+import jax
+
+Array = jax.Array
+Params = Any  # a nested dict of arrays
+Cache = Any  # keys and values, a pytree of arrays whose layout is the policy's own
+
+
+@flax.struct.dataclass
+class Rollout:
+    """What the engine sampled, before anyone judged it."""
+
+    prompts: Array  # [P, Q] int32
+    prompt_mask: Array  # [P, Q] bool
+    responses: Array  # [B, T] int32
+    response_mask: Array  # [B, T] bool: sampled tokens, the end-of-sequence token included
+    logprobs: Array  # [B, T] float32, nats: of the distribution that was sampled from
+    entropies: Array  # [B, T] float32, nats: at the sampling temperature
+    unit_entropies: Array  # [B, T] float32, nats: at temperature 1
+    temperature: Array  # [B] float32
+    sample_ids: Array  # [B] uint32: draw * G + sample, the identity of a sample wherever its row is placed
+    policy_version: Array  # [B] int32: optimiser steps of the parameters that sampled the row
+    finished: Array  # [B] bool: ended with the end-of-sequence token; False if cut off at T
+
+
+@flax.struct.dataclass
+class Experience:
+    """What the update reads. A mini-batch is whole groups; optional fields are there if a method requires them."""
+
+    prompts: Array  # [P, Q] int32
+    prompt_mask: Array  # [P, Q] bool
+    responses: Array  # [B, T] int32
+    response_mask: Array  # [B, T] bool; may have holes
+    advantages: Array  # [B, T] float32
+    old_logprobs: Array  # [B, T] float32, nats
+    temperature: Array  # [B] float32
+    sample_ids: Array  # [B] uint32
+    policy_version: Array  # [B] int32
+    old_entropies: Array | None = None  # [B, T] float32, nats
+    rollout_logprobs: Array | None = None  # [B, T] as the engine reported them
+    reference_logprobs: Array | None = None  # [B, T]
+    proxy_logprobs: Array | None = None  # [B, T] of Lp-Reg's filtered policy
+    roles: Array | None = None  # [B, T] int32, problem.Role
+    correct: Array | None = None  # [B] bool: raw accuracy, not shaped reward
+    off_policy: Array | None = None  # [B, T] bool: refined or otherwise not sampled by the policy
+    values: Array | None = None  # [B, T] float32
+    returns: Array | None = None  # [B, T] float32
+
+
+@flax.struct.dataclass
+class TokenStats:
+    """What surrogates, gates, penalties and shapers read: one immutable record per token, padding already zeroed.
+
+    The same class serves the whole mini-batch (detached, for selection) and a micro-batch (differentiable, for the loss).
+    `covariance` and `clipped` are only ever computed over the whole mini-batch.
+    """
+
+    logprobs: Array  # [B, T] nats; carries the gradient
+    old_logprobs: Array  # [B, T] nats
+    log_ratio: Array  # [B, T] logprobs - old_logprobs, exactly 0 on-policy, clamped to +-20
+    entropies: Array  # [B, T] nats; carries the gradient
+    advantages: Array  # [B, T] unshaped when a plan is made, shaped in the loss
+    mask: Array  # [B, T] bool
+    temperature: Array  # [B]
+    sample_ids: Array  # [B] uint32
+    group_size: int = flax.struct.field(pytree_node=False)  # G
+    covariance: Array | None = None  # [B, T] nats * advantage
+    clipped: Array | None = None  # [B, T] bool: the surrogate has no gradient here
+    rollout_logprobs: Array | None = None
+    reference_logprobs: Array | None = None
+    proxy_logprobs: Array | None = None
+    roles: Array | None = None
+    correct: Array | None = None  # [B] bool
+    off_policy: Array | None = None
+
+
+@flax.struct.dataclass
+class TrainState:
+    """Everything that a checkpoint must hold of the learner: arrays only."""
+
+    step: Array  # int32: optimiser steps taken, and so the version of `params`
+    params: Params
+    opt_state: Any
+    controllers: Any = ()  # states of closed-loop coefficients
+    reference: Params | None = None  # a frozen or averaged copy, where a reference policy is wanted
+    critic: Params | None = None  # a value head, where one is wanted
+
+
+class Policy(Protocol):
+    """A language model as pure functions of a nested dict of arrays. Implementation: models/decoder.py."""
+
+    def init(self, key: Array) -> Params: ...
+
+    def logical_axes(self) -> Any:
+        """A tree like the parameters', each leaf a tuple with one logical axis name (or None) per dimension."""
+        ...
+
+    def response_hidden(self, params: Params, prompts: Array, prompt_mask: Array, responses: Array) -> Array:
+        """[B, T, D]: the hidden state from which each response token is predicted. Prompts are computed once each."""
+        ...
+
+    def head(self, params: Params) -> Array:
+        """[D, V]: logits are hidden @ head."""
+        ...
+
+    def prefill(self, params: Params, prompts: Array, prompt_mask: Array) -> tuple[Cache, Array]:
+        """Keys and values of the prompts, and [P, D], the hidden state that predicts the first response token."""
+        ...
+
+    def decode(
+        self, params: Params, tokens: Array, index: Array, prompt_mask: Array, prompt_cache: Cache, response_cache: Cache
+    ) -> tuple[Array, Cache]:
+        """Feeds response token number `index` [] of every row, [B]; returns [B, D] and the response cache updated in place."""
+        ...
+
+    def response_cache(self, batch: int, length: int) -> Cache:
+        """An empty cache for `batch` responses of at most `length` tokens."""
+        ...
