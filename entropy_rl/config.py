@@ -1,0 +1,278 @@
+"""A run as one frozen value: every field is a number, a name of a type, or a method that can be called."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from entropy_rl.advantages.group import GroupNormalized
+from entropy_rl.losses.policy_loss import PolicyLoss
+from entropy_rl.models.decoder import Decoder
+from entropy_rl.ops.optimizer import AdamW
+from entropy_rl.parallel.mesh import MeshShape
+from entropy_rl.tasks.countdown import Countdown
+
+
+@dataclasses.dataclass(frozen=True)
+class WarmStart:
+    """The policy starts from supervised training on the task's demonstrations, cached by the content of what made it.
+
+    Attributes:
+      steps, batch: optimiser steps and demonstrations per step.
+      demonstrations: how many different ones there are.
+      noise: share of demonstrations that miss their target, so that arithmetic is learned and search is not.
+      learning_rate: the peak of a cosine that falls to a twentieth, after `warmup` steps.
+      seed: of initial weights, demonstrations and their order. Runs that share it share their base.
+    """
+
+    steps: int = 800
+    batch: int = 128
+    demonstrations: int = 40_000
+    noise: float = 0.5
+    learning_rate: float = 5e-3
+    warmup: int = 50
+    seed: int = 0
+
+    def validate(self) -> None:
+        """Raises ValueError for a number outside its range."""
+        for name in ("steps", "batch", "demonstrations"):
+            _at_least(f"init.{name}", getattr(self, name), 1)
+        _in_range("init.noise", self.noise, 0.0, 1.0)
+        _positive("init.learning_rate", self.learning_rate)
+        _at_least("init.warmup", self.warmup, 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class FromRun:
+    """The policy starts from the newest good checkpoint of another run, or of a given step of it."""
+
+    path: str
+    step: int | None = None
+
+    def validate(self) -> None:
+        """Raises ValueError if no path is given."""
+        if not self.path:
+            raise ValueError("init.path is empty; give the folder of a run")
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomWeights:
+    """The policy starts from random weights."""
+
+    seed: int = 0
+
+    def validate(self) -> None:
+        """Any seed will do."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RolloutConfig:
+    """What is sampled in a step.
+
+    Attributes:
+      prompts, responses: P prompts and G responses to each.
+      temperature: of training rollouts.
+    """
+
+    prompts: int = 64
+    responses: int = 8
+    temperature: float = 1.0
+
+    def validate(self) -> None:
+        """Raises ValueError for a number outside its range."""
+        _at_least("rollout.prompts", self.prompts, 1)
+        _at_least("rollout.responses", self.responses, 1)
+        _positive("rollout.temperature", self.temperature)
+
+
+@dataclasses.dataclass(frozen=True)
+class UpdateConfig:
+    """How a rollout becomes optimiser steps.
+
+    Attributes:
+      mini_batches: optimiser steps per epoch; each sees prompts / mini_batches whole groups.
+      epochs: passes over a rollout.
+      micro_batches: pieces of a mini-batch whose gradients are accumulated; memory, not results, depends on it.
+      rescore: recompute the rollout's log-probs with the update's own arithmetic before the first step. Off: the engine's serve.
+    """
+
+    mini_batches: int = 4
+    epochs: int = 1
+    micro_batches: int = 1
+    rescore: bool = False
+
+    def validate(self) -> None:
+        """Raises ValueError for a number outside its range."""
+        for name in ("mini_batches", "epochs", "micro_batches"):
+            _at_least(f"update.{name}", getattr(self, name), 1)
+
+    @property
+    def steps_per_rollout(self) -> int:
+        """Optimiser steps that one rollout serves."""
+        return self.mini_batches * self.epochs
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluationConfig:
+    """Validation while training, and the test at the end.
+
+    Attributes:
+      every: RL steps between validations; 0 for none but the last.
+      problems: of the validation split, the first so many.
+      test_problems: of the test split.
+      samples: responses to each problem; pass@k is estimated for k up to it.
+      temperature: of evaluation samples.
+    """
+
+    every: int = 20
+    problems: int = 128
+    test_problems: int = 384
+    samples: int = 16
+    temperature: float = 1.0
+
+    def validate(self) -> None:
+        """Raises ValueError for a number outside its range."""
+        _at_least("evaluation.every", self.every, 0)
+        for name in ("problems", "test_problems", "samples"):
+            _at_least(f"evaluation.{name}", getattr(self, name), 1)
+        _positive("evaluation.temperature", self.temperature)
+
+
+@dataclasses.dataclass(frozen=True)
+class CheckpointConfig:
+    """What is kept of a run.
+
+    Attributes:
+      every: RL steps between checkpoints.
+      keep: how many of the newest are kept, besides the best on validation.
+      samples_every: RL steps between entries of samples.jsonl.
+    """
+
+    every: int = 20
+    keep: int = 2
+    samples_every: int = 20
+
+    def validate(self) -> None:
+        """Raises ValueError for a number outside its range."""
+        for name in ("every", "keep", "samples_every"):
+            _at_least(f"checkpoint.{name}", getattr(self, name), 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """A whole run.
+
+    Attributes:
+      name: for logs and reports.
+      task: where problems come from and how answers are judged.
+      policy: the architecture.
+      init: where its weights come from: WarmStart, FromRun or RandomWeights.
+      advantages: rewards to advantages.
+      loss: surrogate, gates, penalties, shapers, aggregation.
+      reward: None for the task's own verdict, or a reward function of rewards/.
+      steps: RL steps: rollouts, each followed by update.steps_per_rollout optimiser steps.
+      seed: of everything random but the warm start.
+    """
+
+    name: str = "countdown_grpo"
+    task: Any = Countdown()
+    policy: Decoder = Decoder()
+    init: WarmStart | FromRun | RandomWeights = WarmStart()
+    mesh: MeshShape = MeshShape()
+    rollout: RolloutConfig = RolloutConfig()
+    reward: Any = None
+    advantages: Any = GroupNormalized()
+    loss: PolicyLoss = dataclasses.field(default_factory=PolicyLoss)
+    optimizer: AdamW = dataclasses.field(default_factory=AdamW)
+    update: UpdateConfig = UpdateConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    checkpoint: CheckpointConfig = CheckpointConfig()
+    steps: int = 240
+    seed: int = 0
+
+    def resolved(self) -> Config:
+        """The same run with every 0 that means "that of the task" filled in."""
+        if self.policy.vocab_size:
+            return self
+        policy = dataclasses.replace(self.policy, vocab_size=self.task.tokenizer.vocab_size)
+        return dataclasses.replace(self, policy=policy)
+
+    def validate(self, devices: int = 1) -> None:
+        """Checks every field and how they fit together, before anything is compiled.
+
+        Args:
+          devices: how many the mesh must cover.
+
+        Raises:
+          ValueError: that names the field, its value, the rule and the remedy.
+        """
+        _at_least("steps", self.steps, 1)
+        _at_least("seed", self.seed, 0)
+        self.task.validate()
+        config = self.resolved()
+        parts = (
+            config.policy,
+            config.init,
+            config.mesh,
+            config.rollout,
+            config.advantages,
+            config.loss,
+            config.optimizer,
+        )
+        for part in (*parts, config.update, config.evaluation, config.checkpoint):
+            part.validate()
+        config._validate_batches(devices)
+        config._validate_task()
+
+    def _validate_batches(self, devices: int) -> None:
+        prompts, update = self.rollout.prompts, self.update
+        if prompts % update.mini_batches:
+            raise ValueError(
+                f"rollout.prompts = {prompts} do not split into update.mini_batches = {update.mini_batches}; "
+                "a mini-batch is whole groups, so make prompts a multiple"
+            )
+        per_step = prompts // update.mini_batches
+        if per_step % update.micro_batches:
+            raise ValueError(
+                f"a mini-batch of {per_step} prompts does not split into update.micro_batches = {update.micro_batches}; "
+                "choose a divisor"
+            )
+        data, fsdp, _ = self.mesh.resolve(devices)
+        if (per_step // update.micro_batches) % (data * fsdp):
+            raise ValueError(
+                f"a micro-batch of {per_step // update.micro_batches} prompts does not split over {data * fsdp} devices "
+                "(mesh.data x mesh.fsdp); raise rollout.prompts, lower update.micro_batches or use a smaller mesh"
+            )
+
+    def _validate_task(self) -> None:
+        vocabulary = self.task.tokenizer.vocab_size
+        if self.policy.vocab_size < vocabulary:
+            raise ValueError(
+                f"policy.vocab_size = {self.policy.vocab_size} is smaller than the tokenizer's {vocabulary}; "
+                "leave it 0 or make it at least that"
+            )
+        for field, split in (("problems", "validation"), ("test_problems", "test")):
+            size, asked = self.task.size(split), getattr(self.evaluation, field)
+            if size is not None and asked > size:
+                raise ValueError(
+                    f"evaluation.{field} = {asked}, but the {split} split has {size} problems; ask for fewer"
+                )
+        if isinstance(self.init, WarmStart) and not hasattr(self.task, "demonstration"):
+            raise ValueError(
+                f"init is WarmStart, but {type(self.task).__name__} has no demonstrations; use FromRun or RandomWeights"
+            )
+
+
+def _at_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise ValueError(f"{name} is {value}; it must be at least {least}")
+
+
+def _positive(name: str, value: float) -> None:
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{name} is {value}; it must be a finite number > 0")
+
+
+def _in_range(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"{name} is {value}; it must be between {low} and {high}")

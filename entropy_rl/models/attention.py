@@ -1,0 +1,122 @@
+"""Attention over two segments: the prompt, whose keys and values its G responses share, and the response itself.
+
+The softmax runs over both segments at once, so that the result is that of G full copies of the prompt, computed once.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from entropy_rl.types import Array
+
+QUERY_BLOCK = 512  # queries whose scores exist at a time
+MASKED = -1e30  # finite: a fully masked row averages its values instead of making NaN, and its loss is masked
+
+
+def causal(query: Array, key: Array, value: Array, key_mask: Array) -> Array:
+    """Each token attends to itself and to the valid tokens before it.
+
+    Args:
+      query: [P, Q, K, R, H]; R query heads share each key head.
+      key, value: [P, Q, K, H].
+      key_mask: [P, Q] bool.
+
+    Returns:
+      [P, Q, K, R, H].
+    """
+    length = query.shape[1]
+
+    def block(start: Array | int, queries: Array) -> Array:
+        scores = _scores("PTKRH,PSKH->PKRTS", queries, key)
+        earlier = (start + jnp.arange(queries.shape[1]))[:, None] >= jnp.arange(length)[None, :]  # [T, S]
+        allowed = earlier[None] & key_mask[:, None, :]
+        weights = _softmax(jnp.where(allowed[:, None, None], scores, MASKED), query.dtype)
+        return jnp.einsum("PKRTS,PSKH->PTKRH", weights, value)
+
+    return _by_query_blocks(block, query)
+
+
+def shared_prompt(
+    query: Array, key: Array, value: Array, prompt_key: Array, prompt_value: Array, prompt_mask: Array
+) -> Array:
+    """Response tokens attend to their prompt and, causally, to their own response.
+
+    Args:
+      query: [B, T, K, R, H], the G rows of a prompt adjacent.
+      key, value: [B, T, K, H] of the responses.
+      prompt_key, prompt_value: [P, Q, K, H].
+      prompt_mask: [P, Q] bool.
+
+    Returns:
+      [B, T, K, R, H].
+    """
+    prompts, width = prompt_mask.shape
+    rows, length = query.shape[:2]
+    group = rows // prompts
+    grouped = (prompts, group)
+
+    def block(start: Array | int, queries: Array) -> Array:
+        by_prompt = queries.reshape(*grouped, *queries.shape[1:])  # [P, G, T, K, R, H]
+        to_prompt = _scores("PGTKRH,PSKH->PGKRTS", by_prompt, prompt_key)
+        to_prompt = jnp.where(prompt_mask[:, None, None, None, None, :], to_prompt, MASKED)
+        to_response = _scores("BTKRH,BSKH->BKRTS", queries, key)
+        earlier = (start + jnp.arange(queries.shape[1]))[:, None] >= jnp.arange(length)[None, :]
+        to_response = jnp.where(earlier, to_response, MASKED)
+        scores = jnp.concatenate([to_prompt.reshape(rows, *to_prompt.shape[2:]), to_response], axis=-1)
+        weights = _softmax(scores, query.dtype)  # [B, K, R, T, Q + T]
+        from_prompt = weights[..., :width].reshape(*grouped, *weights.shape[1:-1], width)
+        attended = jnp.einsum("PGKRTS,PSKH->PGTKRH", from_prompt, prompt_value).reshape(queries.shape)
+        return attended + jnp.einsum("BKRTS,BSKH->BTKRH", weights[..., width:], value)
+
+    return _by_query_blocks(block, query)
+
+
+def one_token(
+    query: Array, cache: tuple[Array, Array], prompt_cache: tuple[Array, Array], allowed: Array, prompt_mask: Array
+) -> Array:
+    """One new token per row attends to its prompt and to the filled part of its response cache.
+
+    Args:
+      query: [B, K, R, H].
+      cache: keys and values [B, K, T, H].
+      prompt_cache: keys and values [P, K, Q, H].
+      allowed: [T] bool, the filled positions.
+      prompt_mask: [P, Q] bool.
+
+    Returns:
+      [B, K, R, H].
+    """
+    keys, values = cache
+    prompt_keys, prompt_values = prompt_cache
+    prompts, width = prompt_mask.shape
+    rows = query.shape[0]
+    by_prompt = query.reshape(prompts, -1, *query.shape[1:])  # [P, G, K, R, H]
+    to_prompt = _scores("PGKRH,PKQH->PGKRQ", by_prompt, prompt_keys)
+    to_prompt = jnp.where(prompt_mask[:, None, None, None], to_prompt, MASKED).reshape(*query.shape[:3], width)
+    to_response = jnp.where(allowed, _scores("BKRH,BKTH->BKRT", query, keys), MASKED)
+    weights = _softmax(jnp.concatenate([to_prompt, to_response], axis=-1), query.dtype)
+    from_prompt = weights[..., :width].reshape(*by_prompt.shape[:4], width)
+    attended = jnp.einsum("PGKRQ,PKQH->PGKRH", from_prompt, prompt_values).reshape(rows, *query.shape[1:])
+    return attended + jnp.einsum("BKRT,BKTH->BKRH", weights[..., width:], values)
+
+
+def _scores(equation: str, query: Array, key: Array) -> Array:
+    scale = query.shape[-1] ** -0.5
+    return jnp.einsum(equation, query * scale, key, preferred_element_type=jnp.float32)
+
+
+def _softmax(scores: Array, dtype: jnp.dtype) -> Array:
+    return jax.nn.softmax(scores, axis=-1).astype(dtype)
+
+
+def _by_query_blocks(block, query: Array) -> Array:
+    """Long inputs go block by block, recomputed backward, so that scores take memory linear in the length."""
+    length = query.shape[1]
+    if length <= QUERY_BLOCK:
+        return block(0, query)
+    padded = jnp.pad(query, ((0, 0), (0, -length % QUERY_BLOCK)) + ((0, 0),) * (query.ndim - 2))
+    pieces = jnp.moveaxis(padded.reshape(query.shape[0], -1, QUERY_BLOCK, *query.shape[2:]), 1, 0)
+    starts = jnp.arange(pieces.shape[0]) * QUERY_BLOCK
+    attended = jax.lax.map(lambda piece: jax.checkpoint(block)(*piece), (starts, pieces))
+    return jnp.moveaxis(attended, 0, 1).reshape(padded.shape)[:, :length]

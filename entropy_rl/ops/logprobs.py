@@ -1,0 +1,119 @@
+"""Log-probability and entropy of every token in one pass over tiles of logits: [B, T, V] never exists.
+
+    logits = hidden @ head.T / temperature,   logprob = logits[target] - lse,   entropy = lse - sum_v p_v logits_v
+
+The backward pass recomputes each tile. With g and e the cotangents of log-prob and entropy,
+
+    d logits_v = g (1[v = target] - p_v) - e p_v (log p_v + entropy)
+
+so that one function serves rescoring, the statistics pass and the update. Four matrix products in all: one forward, three backward.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import jax.numpy as jnp
+
+from entropy_rl.types import Array
+
+TILE_ELEMENTS = 1 << 23  # of float32 logits at a time: 32 MiB
+
+
+def logprobs_and_entropies(hidden: Array, head: Array, targets: Array, temperature: Array) -> tuple[Array, Array]:
+    """Scores each target token under softmax(hidden @ head.T / temperature).
+
+    Args:
+      hidden: [B, T, D], any float type.
+      head: [V, D].
+      targets: [B, T] int32 in [0, V).
+      temperature: [B] float32, > 0.
+
+    Returns:
+      log-probabilities and entropies, both [B, T] float32 in nats.
+    """
+    batch, length, _ = hidden.shape
+    tokens = max(1, min(length, TILE_ELEMENTS // max(1, batch * head.shape[0])))  # of each row, in one tile
+    padding = -length % tokens
+    hidden, targets = _pad(hidden, padding), _pad(targets, padding)
+    logprobs, entropies = _tiled(tokens, hidden, head, targets, temperature)
+    return logprobs[:, :length], entropies[:, :length]
+
+
+def token_logits(hidden: Array, head: Array, temperature: Array) -> Array:
+    """[..., V] float32 logits over temperature, which must broadcast against [...]."""
+    logits = jnp.einsum("...D,VD->...V", hidden, head, preferred_element_type=jnp.float32)
+    return logits / temperature[..., None]
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _tiled(tokens: int, hidden: Array, head: Array, targets: Array, temperature: Array) -> tuple[Array, Array]:
+    logprobs, entropies, _ = _forward_tiles(tokens, hidden, head, targets, temperature)
+    return logprobs, entropies
+
+
+def _forward_tiles(tokens, hidden, head, targets, temperature):
+    def tile(_, piece):
+        tile_hidden, tile_targets = piece
+        logits = token_logits(tile_hidden, head, temperature[:, None])  # [B, C, V]
+        normaliser = jax.nn.logsumexp(logits, axis=-1)  # [B, C]
+        probabilities = jnp.exp(logits - normaliser[..., None])
+        entropy = normaliser - jnp.sum(probabilities * logits, axis=-1)
+        chosen = jnp.sum(jnp.where(_is_target(logits, tile_targets), logits, 0.0), axis=-1)
+        return None, (chosen - normaliser, entropy, normaliser)
+
+    _, pieces = jax.lax.scan(tile, None, (_split(hidden, tokens), _split(targets, tokens)))
+    return tuple(_join(piece) for piece in pieces)
+
+
+def _forward(tokens, hidden, head, targets, temperature):
+    logprobs, entropies, normalisers = _forward_tiles(tokens, hidden, head, targets, temperature)
+    return (logprobs, entropies), (hidden, head, targets, temperature, normalisers, entropies)
+
+
+def _backward(tokens, residuals, cotangents):
+    hidden, head, targets, temperature, normalisers, entropies = residuals
+
+    def tile(head_gradient, piece):
+        tile_hidden, tile_targets, normaliser, entropy, g, e = piece
+        logits = token_logits(tile_hidden, head, temperature[:, None])
+        logprobs = logits - normaliser[..., None]
+        probabilities = jnp.exp(logprobs)
+        slope = -probabilities * (g[..., None] + e[..., None] * (logprobs + entropy[..., None]))
+        slope = slope + jnp.where(_is_target(logits, tile_targets), g[..., None], 0.0)
+        slope = (slope / temperature[:, None, None]).astype(hidden.dtype)  # [B, C, V]
+        head_gradient = head_gradient + jnp.einsum(
+            "BCV,BCD->VD", slope, tile_hidden, preferred_element_type=jnp.float32
+        )
+        return head_gradient, jnp.einsum("BCV,VD->BCD", slope, head, preferred_element_type=jnp.float32)
+
+    pieces = tuple(_split(a, tokens) for a in (hidden, targets, normalisers, entropies, *cotangents))
+    head_gradient, hidden_gradient = jax.lax.scan(tile, jnp.zeros(head.shape, jnp.float32), pieces)
+    return (
+        _join(hidden_gradient).astype(hidden.dtype),
+        head_gradient.astype(head.dtype),
+        None,
+        jnp.zeros_like(temperature),
+    )
+
+
+_tiled.defvjp(_forward, _backward)
+
+
+def _is_target(logits: Array, targets: Array) -> Array:
+    return jax.lax.broadcasted_iota(jnp.int32, logits.shape, logits.ndim - 1) == targets[..., None]
+
+
+def _pad(array: Array, padding: int) -> Array:
+    return jnp.pad(array, ((0, 0), (0, padding)) + ((0, 0),) * (array.ndim - 2)) if padding else array
+
+
+def _split(array: Array, tokens: int) -> Array:
+    """[B, T, ...] -> [T / C, B, C, ...], the rows of a tile staying on their device."""
+    return jnp.moveaxis(array.reshape(array.shape[0], -1, tokens, *array.shape[2:]), 1, 0)
+
+
+def _join(pieces: Array) -> Array:
+    joined = jnp.moveaxis(pieces, 0, 1)
+    return joined.reshape(joined.shape[0], -1, *joined.shape[3:])

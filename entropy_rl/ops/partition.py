@@ -1,0 +1,28 @@
+"""Where activations live on a mesh. Parameters are placed by parallel/; this is the little that array code must know."""
+
+from __future__ import annotations
+
+import jax
+from jax.sharding import PartitionSpec
+
+from entropy_rl.types import Array
+
+BATCH_AXES = ("data", "fsdp")  # the mesh axes that rows are split over, in this order
+
+
+def batch_shards() -> int:
+    """Number of pieces that the mesh in context cuts a batch into; 1 without a mesh."""
+    mesh = jax.sharding.get_abstract_mesh()
+    sizes = dict(zip(mesh.axis_names, mesh.axis_sizes, strict=True)) if not mesh.empty else {}
+    shards = 1
+    for axis in BATCH_AXES:
+        shards *= sizes.get(axis, 1)
+    return shards
+
+
+def by_rows(array: Array) -> Array:
+    """Keeps the leading axis of an activation split over the batch axes; a no-op without a mesh or where it does not divide."""
+    shards = batch_shards()
+    if shards == 1 or array.shape[0] % shards:
+        return array
+    return jax.lax.with_sharding_constraint(array, PartitionSpec(BATCH_AXES, *([None] * (array.ndim - 1))))

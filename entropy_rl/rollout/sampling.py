@@ -1,0 +1,73 @@
+"""One token per row by inverting the cumulative distribution, and the randomness that decides it.
+
+A sample is a pure function of (seed, purpose, draw, sample, position): wherever its row is placed and whatever shares its batch.
+One uniform number per token; Gumbel noise would need one per vocabulary entry.
+"""
+
+from __future__ import annotations
+
+import enum
+
+import jax
+import jax.numpy as jnp
+
+from entropy_rl.types import Array
+
+BLOCK = 128  # vocabulary entries summed at a time
+
+
+class Purpose(enum.IntEnum):
+    """Separates the streams of random numbers of a run."""
+
+    TRAIN = 0
+    VALIDATION = 1
+    TEST = 2
+    UPDATE = 3
+    WARM_START = 4
+
+
+def row_keys(seed: Array | int, purpose: Array | int, draws: Array, samples: Array) -> Array:
+    """[B] keys for rows of prompt-stream positions `draws` [B] and sample numbers `samples` [B], both uint32."""
+    root = jax.random.fold_in(jax.random.key(seed), purpose)
+    return jax.vmap(lambda draw, sample: jax.random.fold_in(jax.random.fold_in(root, draw), sample))(draws, samples)
+
+
+def uniforms(keys: Array, position: Array) -> Array:
+    """[B] float32 in [0, 1): the number that decides the token at `position` [] of each row."""
+    return jax.vmap(lambda key: jax.random.uniform(jax.random.fold_in(key, position)))(keys)
+
+
+def sample_token(logits: Array, uniform: Array) -> tuple[Array, Array, Array]:
+    """Draws from softmax(logits): the first token whose cumulative probability exceeds the uniform number.
+
+    Sums go block by block, so that a large vocabulary is read once and then only one block of it is accumulated.
+
+    Args:
+      logits: [B, V] float32, over the temperature.
+      uniform: [B] float32 in [0, 1).
+
+    Returns:
+      tokens [B] int32, their log-probabilities [B] and the entropies [B], float32 in nats.
+    """
+    rows, vocabulary = logits.shape
+    normaliser = jax.nn.logsumexp(logits, axis=-1)  # [B]
+    probabilities = jnp.exp(logits - normaliser[:, None])
+    entropies = normaliser - jnp.sum(probabilities * logits, axis=-1)
+    blocks = jnp.pad(probabilities, ((0, 0), (0, -vocabulary % BLOCK))).reshape(rows, -1, BLOCK)
+    ends = jnp.cumsum(blocks.sum(axis=-1), axis=-1)  # [B, V / BLOCK]
+    target = uniform * ends[:, -1]
+    block = jnp.minimum(jnp.sum(ends <= target[:, None], axis=-1), ends.shape[1] - 1)  # [B]
+    start = jnp.where(block > 0, jnp.take_along_axis(ends, jnp.maximum(block - 1, 0)[:, None], axis=1)[:, 0], 0.0)
+    inside = jnp.take_along_axis(blocks, block[:, None, None], axis=1)[:, 0]  # [B, BLOCK]
+    passed = start[:, None] + jnp.cumsum(inside, axis=-1) <= target[:, None]
+    last = BLOCK - 1 - jnp.argmax((inside > 0)[:, ::-1], axis=-1)  # rounding must not step onto an impossible token
+    tokens = block * BLOCK + jnp.minimum(passed.sum(axis=-1), last)
+    tokens = jnp.minimum(tokens, vocabulary - 1).astype(jnp.int32)
+    logprobs = jnp.take_along_axis(logits, tokens[:, None], axis=1)[:, 0] - normaliser
+    return tokens, logprobs, entropies
+
+
+def entropy(logits: Array) -> Array:
+    """[B] nats of softmax(logits), [B, V]."""
+    normaliser = jax.nn.logsumexp(logits, axis=-1)
+    return normaliser - jnp.sum(jnp.exp(logits - normaliser[:, None]) * logits, axis=-1)

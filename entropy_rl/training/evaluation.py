@@ -1,0 +1,121 @@
+"""Held-out accuracy of a policy: unbiased pass@k, avg@k and maj@k over sampled responses."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from entropy_rl.lab import metrics as lab_metrics
+from entropy_rl.problem import Problem, Task
+from entropy_rl.rollout.engine import Engine
+from entropy_rl.rollout.sampling import Purpose
+from entropy_rl.training.judging import is_correct, judge
+from entropy_rl.types import Params
+
+PURPOSES = {"validation": Purpose.VALIDATION, "test": Purpose.TEST}
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What a policy answered to M problems, n times each.
+
+    Attributes:
+      correct: [M, n] bool.
+      answers: [M][n], normalised final answers.
+      entropy: nats/token, token mean at the evaluation temperature.
+      length: tokens, mean over responses.
+    """
+
+    correct: np.ndarray
+    answers: list[list[str]]
+    entropy: float
+    length: float
+
+    def metrics(self, prefix: str) -> dict[str, float]:
+        """Named figures: pass@k for k = 1, 2, 4, ... up to n, avg@n, maj@n, entropy and length."""
+        samples = self.correct.shape[1]
+        right = self.correct.sum(axis=1)
+        figures = {f"pass@{k}": lab_metrics.pass_at_k(right, samples, k) for k in powers_of_two(samples)}
+        figures[f"avg@{samples}"] = lab_metrics.avg_at_k(right, samples)
+        figures[f"maj@{samples}"] = lab_metrics.maj_at_k(self.answers, self.correct.tolist(), samples)
+        named = {f"{prefix}/{name}": float(values.mean()) for name, values in figures.items()}
+        return named | {f"{prefix}/entropy": self.entropy, f"{prefix}/length": self.length}
+
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """95 % bootstrap intervals over problems of each pass@k."""
+        samples = self.correct.shape[1]
+        right = self.correct.sum(axis=1)
+        of = lambda k: lab_metrics.bootstrap_interval(lab_metrics.pass_at_k(right, samples, k))  # noqa: E731
+        return {f"pass@{k}": of(k) for k in powers_of_two(samples)}
+
+
+def powers_of_two(limit: int) -> list[int]:
+    """1, 2, 4, ... up to and with `limit` if it is one."""
+    return [1 << exponent for exponent in range(limit.bit_length()) if 1 << exponent <= limit]
+
+
+def held_out(task: Task, split: str, count: int) -> list[Problem]:
+    """The first `count` problems of a split."""
+    return [task.problem(split, index) for index in range(count)]
+
+
+def evaluate(
+    engine: Engine,
+    params: Params,
+    task: Task,
+    split: str,
+    problems: Sequence[Problem],
+    samples: int,
+    temperature: float,
+    batch: int,
+) -> Evaluation:
+    """Samples and judges. Random numbers depend on problem and sample alone, so that evaluations of a run are paired.
+
+    Args:
+      engine: of the run; its compiled program serves here too.
+      problems: M of `split`.
+      samples: n for each.
+      batch: problems per call, as in training.
+    """
+    calls = -(-samples // engine.group_size)
+    correct, answers, entropies, tokens = [], [], 0.0, 0
+    for start in range(0, len(problems), batch):
+        chunk = list(problems[start : start + batch])
+        filled = [chunk[i % len(chunk)] for i in range(batch)]  # always the same shape; the surplus is dropped
+        parts = [_judged(engine, params, task, split, filled, start, temperature, call) for call in range(calls)]
+        kept = slice(0, len(chunk))
+        correct.append(np.concatenate([part["correct"] for part in parts], axis=1)[kept, :samples])
+        joined = [sum((part["answers"][row] for part in parts), [])[:samples] for row in range(len(chunk))]
+        answers.extend(joined)
+        entropies += sum(float(part["entropies"][kept].sum()) for part in parts)
+        tokens += sum(int(part["lengths"][kept].sum()) for part in parts)
+    responses = len(problems) * calls * engine.group_size
+    return Evaluation(np.concatenate(correct), answers, entropies / max(tokens, 1), tokens / responses)
+
+
+def _judged(
+    engine: Engine,
+    params: Params,
+    task: Task,
+    split: str,
+    problems: list[Problem],
+    start: int,
+    temperature: float,
+    call: int,
+) -> dict[str, Any]:
+    draws = range(start, start + len(problems))
+    prompts = [problem.prompt for problem in problems]
+    first = call * engine.group_size
+    rollout = engine(params, prompts, draws, PURPOSES[split], temperature, first_sample=first)
+    verdicts = judge(engine, task, None, problems, rollout)
+    shape = (len(problems), engine.group_size)
+    mask = np.asarray(rollout.response_mask)
+    return {
+        "correct": is_correct(verdicts).reshape(shape),
+        "answers": np.asarray([v.answer for v in verdicts], dtype=object).reshape(shape).tolist(),
+        "entropies": np.where(mask, np.asarray(rollout.entropies), 0.0).sum(axis=1).reshape(shape),
+        "lengths": mask.sum(axis=1).reshape(shape),
+    }

@@ -1,0 +1,106 @@
+"""From a judged rollout to what the update reads, and its cut into mini-batches."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from entropy_rl.problem import Problem, Task, Verdict
+from entropy_rl.types import Array, Experience, Rollout
+
+HIGHEST_SEED = 1 << 31
+
+
+def stream_index(size: int | None, seed: int, cursor: int) -> int:
+    """Index of the training problem at a position of the run's stream: a pure function of (seed, cursor).
+
+    An endless split is read from a place of its own for each seed; a finite one is shuffled anew each epoch.
+    """
+    if size is None:
+        return seed * HIGHEST_SEED + cursor
+    epoch, position = divmod(cursor, size)
+    return int(_epoch_order(size, seed, epoch)[position])
+
+
+@functools.lru_cache(maxsize=2)
+def _epoch_order(size: int, seed: int, epoch: int) -> np.ndarray:
+    return np.random.default_rng((seed, epoch)).permutation(size)
+
+
+def draw_problems(task: Task, seed: int, cursor: int, count: int) -> list[Problem]:
+    """The next `count` training problems from position `cursor` of the stream."""
+    size = task.size("train")
+    if size == 0:
+        raise ValueError(f"the train split of {type(task).__name__} is empty; there is nothing to train on")
+    return [task.problem("train", stream_index(size, seed, cursor + offset)) for offset in range(count)]
+
+
+def rewards_of(verdicts: Sequence[Verdict]) -> np.ndarray:
+    """[B] float32 scores; NaN where the verifier could not tell, so that the row is left out of its group's baseline."""
+    return np.asarray([np.nan if verdict.undecided else verdict.score for verdict in verdicts], np.float32)
+
+
+def build_experience(
+    rollout: Rollout,
+    rewards: np.ndarray,
+    correct: np.ndarray,
+    estimator: Callable[..., Array],
+    requires: frozenset[str],
+    task: Task,
+) -> Experience:
+    """Gives each response token its advantage, and the loss the optional fields that its methods require.
+
+    Args:
+      rollout: B rows.
+      rewards: [B] float32, NaN where undecided.
+      correct: [B] bool, raw accuracy.
+      estimator: of advantages/.
+      requires: names of optional Experience fields; reference and proxy log-probs are added later, by mini-batch.
+      task: labels tokens.
+    """
+    group_size = rollout.responses.shape[0] // rollout.prompts.shape[0]
+    optional: dict[str, Any] = {}
+    if "roles" in requires:
+        labels = [task.roles(row) for row in np.asarray(rollout.responses).tolist()]
+        optional["roles"] = jnp.asarray(labels, jnp.int32)
+    if "rollout_logprobs" in requires:
+        optional["rollout_logprobs"] = rollout.logprobs
+    return Experience(
+        prompts=rollout.prompts,
+        prompt_mask=rollout.prompt_mask,
+        responses=rollout.responses,
+        response_mask=rollout.response_mask,
+        advantages=estimator(jnp.asarray(rewards), rollout.response_mask, group_size),
+        old_logprobs=rollout.logprobs,
+        temperature=rollout.temperature,
+        sample_ids=rollout.sample_ids,
+        policy_version=rollout.policy_version,
+        old_entropies=rollout.entropies,
+        correct=jnp.asarray(correct),
+        **optional,
+    )
+
+
+def mini_batches(experience: Experience, count: int, epochs: int, seed: int, step: int) -> Iterator[Experience]:
+    """Whole groups in an order that is a pure function of (seed, step, epoch)."""
+    prompts = experience.prompts.shape[0]
+    for epoch in range(epochs):
+        order = np.random.default_rng((seed, step, epoch)).permutation(prompts).astype(np.int32)
+        for chosen in order.reshape(count, -1):
+            yield _take_groups(experience, chosen)
+
+
+@jax.jit
+def _take_groups(experience: Experience, chosen: Array) -> Experience:
+    prompts = experience.prompts.shape[0]
+
+    def take(array: Array) -> Array:
+        grouped = array.reshape(prompts, -1, *array.shape[1:])[chosen]  # [P', n, ...]
+        return grouped.reshape(-1, *array.shape[1:])
+
+    return jax.tree.map(take, experience)

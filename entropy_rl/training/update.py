@@ -1,0 +1,185 @@
+"""The compiled update: statistics, covariance, selection, surrogate, gradient, optimiser - one program, its state donated.
+
+The mini-batch is planned whole (see losses/policy_loss.py). With one micro-batch the plan is made from the same forward pass that
+carries the gradient; with several, a gradient-free statistics pass comes first, unless the plan reads the rollout's log-probs.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from entropy_rl.losses.policy_loss import Plan, PolicyLoss
+from entropy_rl.ops import logprobs as scoring
+from entropy_rl.ops import partition, schedules
+from entropy_rl.ops.optimizer import AdamW
+from entropy_rl.training import metrics
+from entropy_rl.types import Array, Experience, Params, Policy, TokenStats, TrainState
+
+LOG_RATIO_LIMIT = 20.0  # nats; exp of it is still finite in float32
+
+
+Update = Callable[[TrainState, Experience, PolicyLoss, AdamW, Array], tuple[TrainState, dict[str, Array]]]
+
+
+def compiled_update(policy: Policy, micro_batches: int = 1, shardings: Any = None) -> Update:
+    """`update` as one compiled program, the state donated and given back where `shardings` (a tree like it) says."""
+    return jax.jit(
+        functools.partial(update, policy=policy, micro_batches=micro_batches),
+        donate_argnums=0,
+        out_shardings=None if shardings is None else (shardings, None),
+    )
+
+
+def update(
+    state: TrainState,
+    experience: Experience,
+    loss: PolicyLoss,
+    optimizer: AdamW,
+    key: Array,
+    *,
+    policy: Policy,
+    micro_batches: int = 1,
+) -> tuple[TrainState, dict[str, Array]]:
+    """One optimiser step on one mini-batch; a pure function.
+
+    Args:
+      state: of the learner.
+      experience: whole groups, P divisible by `micro_batches`.
+      loss, optimizer: their numbers may be schedules of `state.step`.
+      key: of this mini-batch.
+      policy: the model that `state.params` belong to.
+      micro_batches: pieces that the gradient is accumulated over; the result does not depend on it.
+
+    Returns:
+      The next state, and scalar metrics (see training/metrics.py).
+    """
+    loss, optimizer = schedules.resolve((loss, optimizer), state.step)
+    score = functools.partial(token_stats, policy=policy, step=state.step)
+    if micro_batches == 1:
+        gradients, value, stats, plan = _whole(state.params, experience, loss, key, score)
+    else:
+        gradients, value, stats, plan = _accumulated(state.params, experience, loss, key, score, micro_batches)
+    updates, opt_state = optimizer.transform().update(gradients, state.opt_state, state.params)
+    measured = metrics.update_metrics(stats, plan, loss)
+    measured["loss/total"] = value
+    measured["update/gradient_norm"] = optax.global_norm(gradients)
+    measured["update/learning_rate"] = jnp.asarray(optimizer.learning_rate, jnp.float32)
+    params = optax.apply_updates(state.params, updates)
+    return state.replace(step=state.step + 1, params=params, opt_state=opt_state), measured
+
+
+def _whole(params: Params, experience: Experience, loss: PolicyLoss, key: Array, score: Any):
+    def objective(params: Params):
+        stats = score(params, experience)
+        plan = loss.plan(_planning_stats(stats, experience, loss), key)
+        return loss(stats, plan), (stats, plan)
+
+    (value, (stats, plan)), gradients = jax.value_and_grad(objective, has_aux=True)(params)
+    return gradients, value, stats, plan
+
+
+def _accumulated(params: Params, experience: Experience, loss: PolicyLoss, key: Array, score: Any, pieces: int):
+    cut = functools.partial(split_groups, prompts=experience.prompts.shape[0], pieces=pieces)
+    parts = cut(experience)
+    if loss.covariance_logprobs == "current":
+        stats = join_groups(jax.lax.map(lambda part: score(params, part), parts), experience.prompts.shape[0], pieces)
+    else:
+        stats = _stored_stats(experience)
+    plan = loss.plan(stats, key)
+
+    def accumulate(carry: tuple[Params, Array], piece: tuple[Experience, Plan]):
+        part, part_plan = piece
+
+        def objective(params: Params):
+            stats = score(params, part)
+            return loss(stats, part_plan), stats
+
+        (value, stats), gradients = jax.value_and_grad(objective, has_aux=True)(params)
+        return (jax.tree.map(jnp.add, carry[0], gradients), carry[1] + value), stats
+
+    start = jax.tree.map(jnp.zeros_like, params), jnp.float32(0)
+    (gradients, value), stats = jax.lax.scan(accumulate, start, (parts, cut(plan)))
+    return gradients, value, join_groups(stats, experience.prompts.shape[0], pieces), plan
+
+
+def token_stats(params: Params, experience: Experience, *, policy: Policy, step: Array) -> TokenStats:
+    """Scores the responses of an experience; differentiable in `params`.
+
+    A row that the present parameters sampled is on-policy by definition: its old log-probs are its own, so its log-ratio is
+    exactly zero and no rounding between two passes reaches terms whose slope does not shrink with it.
+    """
+    logprobs, entropies = score_responses(params, experience, policy=policy)
+    on_policy = (experience.policy_version == step)[:, None]
+    if experience.off_policy is not None:
+        on_policy = on_policy & ~experience.off_policy
+    old_logprobs = jnp.where(on_policy, jax.lax.stop_gradient(logprobs), experience.old_logprobs)
+    return _assemble(logprobs, old_logprobs, entropies, experience)
+
+
+def score_responses(params: Params, experience: Experience, *, policy: Policy) -> tuple[Array, Array]:
+    """Log-probabilities and entropies [B, T] of the responses at their sampling temperature: rescoring and update alike."""
+    hidden = policy.response_hidden(params, experience.prompts, experience.prompt_mask, experience.responses)
+    return scoring.logprobs_and_entropies(hidden, policy.head(params), experience.responses, experience.temperature)
+
+
+def _planning_stats(stats: TokenStats, experience: Experience, loss: PolicyLoss) -> TokenStats:
+    return stats if loss.covariance_logprobs == "current" else _stored_stats(experience)
+
+
+def _stored_stats(experience: Experience) -> TokenStats:
+    if experience.old_entropies is None:
+        raise ValueError("covariance_logprobs='old' needs the entropies of the rollout in Experience.old_entropies")
+    return _assemble(experience.old_logprobs, experience.old_logprobs, experience.old_entropies, experience)
+
+
+def _assemble(logprobs: Array, old_logprobs: Array, entropies: Array, experience: Experience) -> TokenStats:
+    mask = experience.response_mask
+    clean = lambda values: (
+        None if values is None else partition.by_rows(jnp.where(mask, values, jnp.zeros_like(values)))
+    )  # noqa: E731
+    log_ratio = jnp.where(mask, logprobs - old_logprobs, 0.0)
+    return TokenStats(
+        logprobs=clean(logprobs),
+        old_logprobs=clean(old_logprobs),
+        log_ratio=partition.by_rows(jnp.clip(log_ratio, -LOG_RATIO_LIMIT, LOG_RATIO_LIMIT)),
+        entropies=clean(entropies),
+        advantages=clean(experience.advantages),
+        mask=mask,
+        temperature=experience.temperature,
+        sample_ids=experience.sample_ids,
+        group_size=experience.responses.shape[0] // experience.prompts.shape[0],
+        rollout_logprobs=clean(experience.rollout_logprobs),
+        reference_logprobs=clean(experience.reference_logprobs),
+        proxy_logprobs=clean(experience.proxy_logprobs),
+        roles=clean(experience.roles),
+        correct=experience.correct,
+        off_policy=clean(experience.off_policy),
+    )
+
+
+def split_groups(tree: Any, prompts: int, pieces: int) -> Any:
+    """[P * n, ...] -> [pieces, P / pieces * n, ...], groups whole; every device gives an equal share to every piece."""
+
+    def split(array: Array) -> Array:
+        rest = array.shape[1:]
+        grouped = array.reshape(prompts // pieces, pieces, -1, *rest)  # [P / pieces, pieces, n, ...]
+        return grouped.swapaxes(0, 1).reshape(pieces, -1, *rest)
+
+    return jax.tree.map(split, tree)
+
+
+def join_groups(tree: Any, prompts: int, pieces: int) -> Any:
+    """The inverse of `split_groups`."""
+
+    def join(array: Array) -> Array:
+        rest = array.shape[2:]
+        grouped = array.reshape(pieces, prompts // pieces, -1, *rest)
+        return grouped.swapaxes(0, 1).reshape(-1, *rest)
+
+    return jax.tree.map(join, tree)
