@@ -17,6 +17,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
+from entropy_rl.losses.aggregation import TokenMean
 from entropy_rl.ops import covariance, masked
 from entropy_rl.types import Array, TokenStats
 
@@ -103,7 +104,7 @@ class PolicyLoss:
     gates: tuple[Any, ...] = ()
     penalties: tuple[Any, ...] = ()
     shapers: tuple[Any, ...] = ()
-    aggregate: Any = None
+    aggregate: Any = TokenMean()
     covariance_logprobs: str = flax.struct.field(pytree_node=False, default="current")
 
     def methods(self) -> Iterator[Any]:
@@ -115,9 +116,36 @@ class PolicyLoss:
         """Names of the optional `Experience` fields that the methods read."""
         return frozenset().union(*(getattr(method, "requires", frozenset()) for method in self.methods()))
 
+    def validate(self) -> None:
+        """Raises ValueError that names the field, its value and the remedy. Called once, at start-up."""
+        for slot in ("gates", "penalties", "shapers"):
+            if not isinstance(getattr(self, slot), tuple):
+                raise ValueError(f"PolicyLoss.{slot} is {getattr(self, slot)!r}; write a tuple: {slot}=(Method(),)")
+        for method in (*self.methods(), self.aggregate):
+            if isinstance(method, type) or not callable(method):
+                raise ValueError(f"PolicyLoss holds {method!r}, which is not a method; write an instance: Method()")
+            if hasattr(method, "validate"):
+                method.validate()
+        if self.covariance_logprobs not in ("current", "old"):
+            raise ValueError(
+                f"PolicyLoss.covariance_logprobs is {self.covariance_logprobs!r}; write 'current' or 'old'"
+            )
+        aggregate = type(self.aggregate).__name__
+        for gate in self.gates:
+            if getattr(gate, "denominator", "all") == "kept" and not isinstance(self.aggregate, TokenMean):
+                raise ValueError(
+                    f"{type(gate).__name__}(denominator='kept') rescales a token mean, but the aggregate is {aggregate}; "
+                    "use TokenMean() or denominator='all'"
+                )
+        if getattr(self.surrogate, "sequence_level", False) and isinstance(self.aggregate, TokenMean):
+            raise ValueError(
+                f"{type(self.surrogate).__name__} is one loss per response, but the aggregate is TokenMean, which weighs "
+                "responses by their length; use SequenceMean()"
+            )
+
     def plan(self, stats: TokenStats, key: Array) -> Plan:
         """Sees the whole mini-batch, detached; `stats.advantages` are unshaped."""
-        stats = jax.lax.stop_gradient(stats)
+        stats = jax.lax.stop_gradient(_padding_zeroed(stats))
         stats = stats.replace(
             covariance=covariance.centred_product(stats.advantages, stats.logprobs, stats.mask),
             clipped=self.surrogate.clipped(stats) & stats.mask,
@@ -135,11 +163,17 @@ class PolicyLoss:
 
     def __call__(self, stats: TokenStats, plan: Plan) -> Array:
         """This part's share [] of the loss of the mini-batch that was planned."""
-        stats = stats.replace(advantages=plan.advantages)
+        stats = _padding_zeroed(stats.replace(advantages=plan.advantages))
         tokens = plan.gate * self.surrogate(stats)  # [B, T]
         for penalty, selected in zip(self.penalties, plan.selected, strict=True):
             tokens = tokens + penalty(stats, selected)
         return masked.sum(tokens * plan.weights, stats.mask)
+
+
+def _padding_zeroed(stats: TokenStats) -> TokenStats:
+    """NaN in padding must not meet a zero cotangent: the product would be NaN. So it never enters the maths."""
+    mask = stats.mask
+    return jax.tree.map(lambda x: masked.zeroed(x, mask) if x.shape == mask.shape else x, stats)
 
 
 def _own_key(key: Array, method: Any) -> Array:
