@@ -1,0 +1,150 @@
+"""Reads the folder of a run: finished, under way, preempted in the middle of a line, on a disk or in a bucket."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from absl import logging
+from etils import epath
+
+Record = Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What a training run left behind.
+
+    Attributes:
+      records: one per step, in order of steps; a step written twice (after a restart) keeps the later values.
+      samples: as written, in order of steps.
+      summary: empty while the run is under way.
+    """
+
+    path: str
+    name: str
+    config: Record
+    records: Sequence[Record]
+    samples: Sequence[Record]
+    summary: Record
+
+    def series(self, key: str) -> tuple[np.ndarray, np.ndarray]:
+        """Steps and values of a metric, where it was written and is finite: two [n] float64."""
+        points = [(record["step"], number(record.get(key))) for record in self.records]
+        points = [(step, value) for step, value in points if math.isfinite(value)]
+        pairs = np.array(points, dtype=np.float64).reshape(-1, 2)
+        return pairs[:, 0], pairs[:, 1]
+
+    def table(self, *keys: str) -> tuple[np.ndarray, ...]:
+        """Steps and values of several metrics, at the steps where all are finite: 1 + len(keys) arrays [n]."""
+        rows = [[record["step"], *(number(record.get(key)) for key in keys)] for record in self.records]
+        rows = [row for row in rows if all(map(math.isfinite, row))]
+        return tuple(np.array(rows, dtype=np.float64).reshape(-1, 1 + len(keys)).T)
+
+    @functools.cached_property
+    def keys(self) -> frozenset[str]:
+        """Metrics with at least one finite value."""
+        return frozenset(
+            key for record in self.records for key, value in record.items() if math.isfinite(number(value))
+        )
+
+
+def number(value: Any) -> float:
+    """A float, or nan for whatever is none: null, text, a missing value."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else float("nan")
+
+
+def read_run(path: str | os.PathLike[str]) -> Run:
+    """Reads a run folder; parts that are missing or broken come back empty, with a warning.
+
+    Args:
+      path: the run's workdir; local or an object-store address.
+
+    Raises:
+      ValueError: if the folder does not exist, or holds nothing that a run writes.
+    """
+    folder = epath.Path(path)
+    if not folder.exists():
+        raise ValueError(f"{os.fspath(path)} does not exist; name the --workdir of a training run")
+    metric_files = _parts(folder, "metrics")
+    if not metric_files and not (folder / "summary.json").exists():
+        inside = sorted(child.name for child in folder.iterdir() if _parts(child, "metrics")) if folder.is_dir() else []
+        remedy = (
+            f"it holds the runs {', '.join(inside)}: name those" if inside else "name the --workdir of a training run"
+        )
+        raise ValueError(f"{os.fspath(path)} is no run: it has neither metrics.jsonl nor summary.json; {remedy}")
+    records: dict[int, dict[str, Any]] = {}
+    for record in _lines(metric_files):
+        records.setdefault(int(record["step"]), {}).update(record)
+    config, summary = (
+        _document(folder / "config.json"),
+        _document(folder / "summary.json"),
+    )
+    samples = sorted(_lines(_parts(folder, "samples")), key=lambda sample: sample["step"])
+    name = summary.get("name") or config.get("name") or folder.name
+    ordered = [records[step] for step in sorted(records)]
+    return Run(os.fspath(path), str(name), config, ordered, samples, summary)
+
+
+def read_runs(paths: Sequence[str | os.PathLike[str]]) -> list[Run]:
+    """Reads several runs and makes their names unique: by seed where that tells them apart, else by number.
+
+    Raises:
+      ValueError: as `read_run`, or if no path is given.
+    """
+    if not paths:
+        raise ValueError("no run is named; give the --workdir of at least one training run")
+    runs = [read_run(path) for path in paths]
+    for label in (
+        lambda run, _: f"seed {run.summary.get('seed', run.config.get('seed'))}",
+        lambda _, place: f"{place + 1}",
+    ):
+        names = [run.name for run in runs]
+        renamed = []
+        for place, run in enumerate(runs):
+            unique = names.count(run.name) == 1
+            renamed.append(run if unique else dataclasses.replace(run, name=f"{run.name}, {label(run, place)}"))
+        runs = renamed
+    return runs
+
+
+def _parts(folder: Any, stem: str) -> list[Any]:
+    """stem.jsonl, or stem.00001.jsonl and so on, in order: object stores cannot append to a file."""
+    if not folder.is_dir():
+        return []
+    return sorted(folder.glob(f"{stem}.jsonl"), key=str) + sorted(folder.glob(f"{stem}.*.jsonl"), key=str)
+
+
+def _lines(files: Sequence[Any]) -> list[dict[str, Any]]:
+    """The JSON objects with a step in some files. A line that a preemption cut is left out, wherever it stands."""
+    records, broken = [], 0
+    for file in files:
+        for line in file.read_bytes().split(b"\n"):
+            if not line.strip():
+                continue
+            try:
+                record = json.loads(line)
+            except (ValueError, RecursionError):
+                record = None
+            if isinstance(record, dict) and math.isfinite(number(record.get("step"))):
+                records.append(record)
+            else:
+                broken += 1
+    if broken:
+        logging.warning("%s: %d lines are cut or hold no step; they are left out", files[0], broken)
+    return records
+
+
+def _document(file: Any) -> dict[str, Any]:
+    try:
+        document = json.loads(file.read_bytes()) if file.exists() else {}
+    except (ValueError, RecursionError):
+        logging.warning("%s is not JSON (cut?); it is left out", file)
+        document = {}
+    return document if isinstance(document, dict) else {}
