@@ -93,7 +93,7 @@ class Countdown:
         """A problem and a response for the warm start; a pure function of the fields, `seed` and `index`.
 
         The response is a random legal path over all the numbers. `demonstration_noise` of them are shown with a
-        reachable target that the path misses, so that the arithmetic is learnt and the search is left to reinforcement learning.
+        reachable target that the path misses: the arithmetic is learnt, the search is left to reinforcement learning.
         """
         draws = Draws("countdown", self.seed, "demonstration", seed, index)
         misses = draws.chance(self.demonstration_noise)

@@ -16,8 +16,8 @@ def verify(rules: Rules, notation: Notation, numbers: Sequence[int], target: int
 
     Returns:
       score 1 if all numbers are used once, every step is right and the last makes the target, else 0. Components: the
-      raw `accuracy`, which is the score, and `format`, 1 if the whole text reads as steps. `reason` names the first step
-      that failed and why; `answer` is the canonical route of a text that reads as steps, right or wrong.
+      raw `accuracy`, which is the score, and `format`, 1 if the whole text reads as steps. `reason` names the first
+      step that failed and why; `answer` is the canonical route of a text that reads as steps, right or wrong.
     """
     limit = MAX_STEP_CHARACTERS * len(numbers)
     if len(text) > limit:
