@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from markupsafe import Markup
 
+from entropy_rl.lab.text import visible
+
 # Okabe and Ito's colours, told apart with every kind of colour vision; their yellow is too pale for a line on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 WIDTH, HEIGHT = 440, 280
@@ -115,6 +117,7 @@ def draw(
     Args:
       nearest: what the hover shows: "x", every line at the step under the pointer; "xy", the one nearest point.
     """
+    title = visible(title, 120)
     lines = [line.thinned() for line in lines]
     if y_axis.log:
         lines = [dataclasses.replace(line, x=line.x[line.y > 0], y=line.y[line.y > 0]) for line in lines]

@@ -69,6 +69,10 @@
       if (box.checked) off.delete(run);
       else off.add(run);
       for (const mark of document.querySelectorAll(`[data-run="${run}"]`)) mark.classList.toggle("off", !box.checked);
+      for (const figure of document.querySelectorAll("figure[data-chart]")) {
+        const { series } = charts[Number(figure.dataset.chart)];
+        figure.classList.toggle("off", series.every((line) => off.has(line.run))); // a chart of that run alone
+      }
     };
     box.addEventListener("change", change);
     change(); // a browser may restore a cleared box on reload

@@ -18,6 +18,7 @@ from markupsafe import Markup
 from entropy_rl.lab import figures, samples, story
 from entropy_rl.lab.charts import COLOURS
 from entropy_rl.lab.runs import Run, read_runs
+from entropy_rl.lab.text import visible
 
 Path = str | os.PathLike[str]
 _HERE = pathlib.Path(__file__).parent
@@ -56,7 +57,7 @@ def short_table(runs: Sequence[Path | Run]) -> str:
     for result in outcomes:
         rows.append([result.run.name, result.source or "none yet", *(_cell(result, key) for key in keys)])
         rows.append(["", "base", *(story.figure_text(key, result.base_value(key)) for key in keys)])
-    rows = [[samples.visible(cell, 60) for cell in row] for row in rows]
+    rows = [[visible(cell, 60) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
@@ -92,7 +93,7 @@ def render(runs: Sequence[Run], command: str) -> str:
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         story=story,
         finite=math.isfinite,
-        visible=samples.visible,
+        visible=visible,
     )
     # Names and configs may hold unpaired surrogates too, which no file in UTF-8 can.
     return page.encode("utf-8", "replace").decode("utf-8").replace("\0", "␀")

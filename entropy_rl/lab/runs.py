@@ -14,6 +14,8 @@ import numpy as np
 from absl import logging
 from etils import epath
 
+from entropy_rl.lab.text import visible
+
 Record = Mapping[str, Any]
 
 
@@ -89,7 +91,7 @@ def read_run(path: str | os.PathLike[str]) -> Run:
     samples = sorted(_lines(_parts(folder, "samples")), key=lambda sample: sample["step"])
     name = summary.get("name") or config.get("name") or folder.name
     ordered = [records[step] for step in sorted(records)]
-    return Run(os.fspath(path), str(name), config, ordered, samples, summary)
+    return Run(os.fspath(path), visible(name, 120), config, ordered, samples, summary)
 
 
 def read_runs(paths: Sequence[str | os.PathLike[str]]) -> list[Run]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from entropy_rl.lab.runs import Run, number
+from entropy_rl.lab.text import MOST_LETTERS, visible
 
 # Nats per token. Bounds are fixed, so that a colour means the same in every report.
 BOUNDS = (0.01, 0.1, 0.3, 0.7, 1.2, 2.0)
@@ -18,7 +18,6 @@ BOUNDS = (0.01, 0.1, 0.3, 0.7, 1.2, 2.0)
 SHADES = ("#ffffff", "#fff2d8", "#ffe2ad", "#ffcd7d", "#fbb04f", "#ee9130", "#dd7420")
 MOST_STEPS, MOST_PROBLEMS, MOST_RESPONSES = 10, 3, 4
 MOST_TOKENS = 40_000  # of the whole page: about 4 MB of markup
-MOST_LETTERS = 4_000  # of a prompt, or of a response without tokens
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,28 +62,6 @@ def moments(runs: Sequence[Run]) -> list[Moment]:
     answers = sum(len(_responses(record)) for _, _, records in chosen for record in records)
     room = max(60, MOST_TOKENS // max(answers, 1))
     return [Moment(i, step, [_sample(record, room) for record in records]) for i, step, records in chosen]
-
-
-def visible(text: Any, most: int = MOST_LETTERS) -> str:
-    """Untrusted text as it may be shown: control and direction characters made visible, unpaired surrogates replaced.
-
-    Escaping for HTML is the template's part; this removes what escaping leaves: NUL, which HTML may not hold,
-    characters that reorder the line they stand in, and surrogates, which no UTF-8 file can hold.
-    """
-    text = str(text)
-    shown = "".join(_visible_letter(letter) for letter in text[:most])
-    return shown if len(text) <= most else f"{shown} … ({len(text) - most} more characters)"
-
-
-def _visible_letter(letter: str) -> str:
-    if letter in "\n\t" or " " <= letter <= "~":
-        return letter
-    category = unicodedata.category(letter)
-    if letter < " ":
-        return chr(0x2400 + ord(letter))
-    if category in ("Cc", "Cf", "Cs"):
-        return f"⟨U+{ord(letter):04X}⟩"
-    return letter
 
 
 def _chosen(run: Run) -> list[tuple[int, list[Mapping[str, Any]]]]:

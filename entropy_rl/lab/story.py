@@ -126,7 +126,8 @@ def _skill(result: Outcome) -> str:
         return "No evaluation yet."
     where = "test problems" if result.source == "test" else f"validation problems (step {result.source.split()[-1]})"
     ks = [int(key.removeprefix("pass@")) for key in columns([result]) if key.startswith("pass@")]
-    keys = {"pass@1": "at the first try", f"pass@{max(ks)}": f"within {max(ks)} tries"}
+    keys = {f"pass@{max(ks)}": f"within {max(ks)} tries"} if max(ks) > 1 else {}
+    keys = {"pass@1": "at the first try"} | keys
     parts, doubts = [], []
     for key, words in keys.items():
         before = percent(result.base_value(key))
