@@ -1,0 +1,207 @@
+"""Every metric of a run: declared once, with its unit, how mini-batches combine, and what it means."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from entropy_rl.problem import Verdict
+from entropy_rl.training.token_metrics import COVARIANCE_QUANTILES
+from entropy_rl.training.token_metrics import update_metrics as update_metrics
+from entropy_rl.types import Rollout
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """What a number means.
+
+    Attributes:
+      unit: of the value.
+      reduction: of the mini-batches of a step: "mean", "max", "sum", "last", or "selected" (mean weighted by how many
+        tokens the method selected in each, absent if none); "" where a step measures it once.
+      description: over what it is taken.
+    """
+
+    unit: str
+    reduction: str
+    description: str
+
+
+_TABLE = """
+reward/mean                        | score      |          | mean over decided responses
+reward/std                         | score      |          | standard deviation over decided responses (n)
+reward/accuracy                    | share      |          | responses with a right answer, whatever shaped the reward
+reward/zero_variance_groups        | share      |          | groups whose decided rewards are all equal: no gradient
+reward/undecided                   | share      |          | responses that the verifier could not judge
+reward/component/<name>            | score      |          | mean of a named part, over the responses that have it
+entropy/token_mean                 | nats/token |          | at the sampling temperature, mean over sampled tokens
+entropy/sequence_mean              | nats/token |          | the same, mean over responses of their own token means
+entropy_unit/token_mean            | nats/token |          | at temperature 1, mean over sampled tokens
+entropy_unit/sequence_mean         | nats/token |          | the same, mean over responses of their own token means
+response/length_mean               | tokens     |          | mean over responses
+response/length_max                | tokens     |          | the longest response
+response/truncated                 | share      |          | responses cut off before their end-of-sequence token
+loss/total                         | nats       | mean     | what is minimised: surrogate and penalties
+update/gradient_norm               | 1          | mean     | global norm before clipping
+update/learning_rate               | 1          | last     | of the last optimiser step
+update/log_ratio_mean              | nats       | mean     | log pi - log pi_old, mean over tokens
+update/log_ratio_abs_max           | nats       | max      | largest |log pi - log pi_old| of a token
+update/tokens                      | tokens     | sum      | valid response tokens
+clip/high_positive                 | share      | mean     | ratio above the bound, advantage > 0: clipped
+clip/low_negative                  | share      | mean     | ratio below the bound, advantage < 0: clipped
+clip/high_negative                 | share      | mean     | ratio above the bound, advantage < 0: not clipped
+clip/low_positive                  | share      | mean     | ratio below the bound, advantage > 0: not clipped
+covariance/mean                    | nats       | mean     | of log-probability and advantage, mean over tokens
+covariance/positive_fraction       | share      | mean     | tokens whose covariance is positive
+covariance/<quantile>              | nats       | mean     | quantile over tokens, in percent
+select/<Method>/fraction           | share      | mean     | tokens that the method acts on
+select/<Method>/positive_advantage | share      | selected | of these, those with advantage > 0
+select/<Method>/mean_probability   | 1          | selected | of these, the mean probability under the policy
+<split>/pass@<k>                   | share      |          | chance that one of k samples is right, mean over problems
+<split>/avg@<k>                    | share      |          | right samples among k, mean over problems
+<split>/maj@<k>                    | share      |          | majority votes of k samples that are right
+<split>/entropy                    | nats/token |          | at the evaluation temperature, mean over tokens
+<split>/length                     | tokens     |          | mean over responses
+time/rollout                       | s          |          | sampling
+time/reward                        | s          |          | verification that sampling did not hide
+time/update                        | s          |          | all optimiser steps of the rollout
+time/evaluation                    | s          |          | validation
+time/checkpoint                    | s          |          | what saving blocked
+time/step                          | s          |          | the whole step
+speed/response_tokens_per_second   | tokens/s   |          | response tokens over time/rollout
+"""
+
+_PATTERNS = {
+    "<name>": r"[^/]+",
+    "<Method>": r"[A-Za-z]\w*",
+    "<k>": r"[1-9]\d*",
+    "<split>": "(?:validation|test)",
+    "<quantile>": "(?:" + "|".join(map(re.escape, COVARIANCE_QUANTILES)) + ")",
+}
+
+
+def _declared() -> dict[str, Metric]:
+    rows = ([cell.strip() for cell in line.split("|", maxsplit=3)] for line in _TABLE.strip().splitlines())
+    return {name: Metric(unit, reduction, text) for name, unit, reduction, text in rows}
+
+
+METRICS: dict[str, Metric] = _declared()
+_MATCHERS = [
+    (re.compile("".join(_PATTERNS.get(part, re.escape(part)) for part in re.split(r"(<\w+>)", name))), metric)
+    for name, metric in METRICS.items()
+]
+
+
+def metric(name: str) -> Metric:
+    """The declaration of a name, placeholders filled in.
+
+    Raises:
+      ValueError: if it is not declared; it names the nearest one.
+    """
+    for matcher, declared in _MATCHERS:
+        if matcher.fullmatch(name):
+            return declared
+    near = difflib.get_close_matches(name, METRICS, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise ValueError(f"metric {name!r} is not declared in training/metrics.py{hint}")
+
+
+def check_names(measured: Iterable[str]) -> None:
+    """Raises ValueError for the first undeclared name."""
+    for name in measured:
+        metric(name)
+
+
+def reduce(mini_batches: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The figures of a step from those of its mini-batches, each combined as it is declared."""
+    names = list(dict.fromkeys(name for figures in mini_batches for name in figures))
+    reduced = {name: _reduce(name, mini_batches) for name in names}
+    return {name: value for name, value in reduced.items() if value is not None}
+
+
+def _reduce(name: str, mini_batches: Sequence[Mapping[str, Any]]) -> float | None:
+    having = [figures for figures in mini_batches if name in figures]
+    values = [float(figures[name]) for figures in having]
+    match metric(name).reduction:
+        case "sum":
+            return math.fsum(values)
+        case "max":
+            return float(np.max(values))  # unlike max(), it keeps NaN
+        case "selected":
+            fraction = name.rsplit("/", 1)[0] + "/fraction"
+            weights = [float(figures[fraction]) for figures in having]
+            return float(np.average(values, weights=weights)) if sum(weights) > 0 else None
+        case "mean":
+            return math.fsum(values) / len(values)
+        case _:
+            return values[-1]
+
+
+def rollout_metrics(rollout: Rollout, verdicts: Sequence[Verdict], prompts: int) -> dict[str, float]:
+    """What was sampled and how it was judged, on the host.
+
+    Args:
+      rollout: B responses.
+      verdicts: [B], in its order.
+      prompts: P; B = P * G.
+    """
+    mask = np.asarray(rollout.response_mask)
+    lengths = mask.sum(axis=1)
+    measured = _reward_metrics(verdicts, prompts)
+    for name, entropies in (("entropy", rollout.entropies), ("entropy_unit", rollout.unit_entropies)):
+        sums = np.where(mask, np.asarray(entropies), 0.0).sum(axis=1, dtype=np.float64)
+        measured[f"{name}/token_mean"] = float(sums.sum() / max(lengths.sum(), 1))
+        measured[f"{name}/sequence_mean"] = float((sums / np.maximum(lengths, 1)).mean())
+    return measured | {
+        "response/length_mean": float(lengths.mean()),
+        "response/length_max": float(lengths.max()),
+        "response/truncated": float(1.0 - np.asarray(rollout.finished).mean(dtype=np.float64)),
+    }
+
+
+def _reward_metrics(verdicts: Sequence[Verdict], prompts: int) -> dict[str, float]:
+    rewards = np.array([verdict.score for verdict in verdicts], np.float64)
+    decided = np.array([not verdict.undecided for verdict in verdicts])
+    right = [verdict.components.get("accuracy", verdict.score) >= 1.0 for verdict in verdicts]
+    lowest = np.where(decided, rewards, np.inf).reshape(prompts, -1).min(axis=1)
+    highest = np.where(decided, rewards, -np.inf).reshape(prompts, -1).max(axis=1)
+    counted = rewards[decided] if decided.any() else np.zeros(1)
+    measured = {
+        "reward/mean": counted.mean(),
+        "reward/std": counted.std(),
+        "reward/accuracy": np.mean(right),
+        "reward/zero_variance_groups": np.mean(highest <= lowest),  # <: nothing was decided
+        "reward/undecided": 1.0 - decided.mean(),
+    }
+    for name in sorted({name for verdict in verdicts for name in verdict.components}):
+        parts = [verdict.components[name] for verdict in verdicts if name in verdict.components]
+        measured[f"reward/component/{name}"] = np.mean(parts)
+    return {name: float(value) for name, value in measured.items()}
+
+
+class Stopwatch:
+    """Cuts the wall time of a step into named laps."""
+
+    def __init__(self) -> None:
+        self._start = self._last = time.perf_counter()
+        self._laps: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        """Gives the time since the last lap to a name; laps of one name add up."""
+        now = time.perf_counter()
+        self._laps[name] = self._laps.get(name, 0.0) + now - self._last
+        self._last = now
+
+    def seconds(self, tokens: int) -> dict[str, float]:
+        """The laps, the time since the start, and the speed at which `tokens` response tokens were sampled."""
+        measured = {**self._laps, "time/step": time.perf_counter() - self._start}
+        if measured.get("time/rollout"):
+            measured["speed/response_tokens_per_second"] = tokens / measured["time/rollout"]
+        return measured
