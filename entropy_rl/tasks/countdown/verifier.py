@@ -41,10 +41,11 @@ def _verdict(complaint: str, readable: bool = False, answer: str = "") -> Verdic
 def _first_mistake(rules: Rules, available: list[int], steps: Sequence[Step]) -> str:
     """The first illegal or wrong step; "" if there is none."""
     for count, (left, operator, right, result) in enumerate(steps, start=1):
-        on_table = " ".join(map(str, available))
+        table = list(available)
         for operand in (left, right):
             if operand not in available:
-                return f"step {count}: {operand} is not available; on the table: {on_table}"
+                lack = "there only once" if operand in table else "not available"
+                return f"step {count}: {operand} is {lack}; on the table: {' '.join(map(str, table))}"
             available.remove(operand)
         if operator not in rules.operators:
             return f"step {count}: operator {operator} is not allowed; use {' '.join(rules.operators)}"

@@ -1,7 +1,16 @@
 import pytest
 
 from entropy_rl.tasks.countdown import EASY, HARD
-from entropy_rl.tasks.countdown.arithmetic import Rules, Step, canonical, count_routes, evaluate, moves, reachable, routes
+from entropy_rl.tasks.countdown.arithmetic import (
+    Rules,
+    Step,
+    canonical,
+    count_routes,
+    evaluate,
+    moves,
+    reachable,
+    routes,
+)
 from entropy_rl.tasks.draws import Draws
 
 from . import oracle
