@@ -15,7 +15,7 @@ from entropy_rl.lab.text import visible
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 WIDTH, HEIGHT = 440, 280
 LEFT, TOP, BOTTOM = 54, 26, 42
-LABEL_LETTERS, LETTER_WIDTH, LABEL_HEIGHT = 16, 6.8, 15.0
+LABEL_LETTERS, LETTER_WIDTH, LABEL_HEIGHT = 16, 7.6, 15.0
 MOST_POINTS = 300  # of one line: a pixel and a half each
 
 
@@ -123,7 +123,7 @@ def draw(
         lines = [dataclasses.replace(line, x=line.x[line.y > 0], y=line.y[line.y > 0]) for line in lines]
     lines = [line for line in lines if len(line.x)]
     longest = max((min(len(line.label), LABEL_LETTERS) for line in lines), default=0)
-    right = WIDTH - (longest * LETTER_WIDTH + 14 if longest else 24)
+    right = WIDTH - (longest * LETTER_WIDTH + 16 if longest else 24)
     x_scale = make_scale([line.x for line in lines], x_axis, LEFT, right)
     y_scale = make_scale([line.y for line in lines], y_axis, height - BOTTOM, TOP)
     order = sorted(lines, key=lambda line: line.style != "faint")  # raw values lie underneath

@@ -166,11 +166,11 @@ def entropy_sentence(run: Run) -> str:
 
 def law_rows(runs: Sequence[Run]) -> list[list[str]]:
     """Header and rows of the table of fits."""
-    rows = [["run", "a", "b", "ceiling b − a", "R² of the law", "R² of the line", "reading"]]
+    rows = [["run", "ceiling b − a", "R² of the law", "R² of the line", "reading", "a", "b"]]
     for run in runs:
         fit = figures.fitted(run)
         if fit is None:
-            rows.append([run.name, *["—"] * 5, "too few steps, or too little change in entropy, to fit"])
+            rows.append([run.name, *["—"] * 3, "too few steps, or too little change in entropy, to fit", "—", "—"])
             continue
         if not math.isfinite(fit.r2):
             reading = "the reward never changed"
@@ -180,9 +180,9 @@ def law_rows(runs: Sequence[Run]) -> list[list[str]]:
             reading = "the two forms cannot be told apart"
         else:
             reading = "the law fits better" if fit.r2 > fit.linear_r2 else "the straight line fits better"
-        numbers = [(fit.a, fit.a_interval), (fit.b, fit.b_interval), (fit.ceiling, fit.ceiling_interval)]
-        cells = [f"{value:.3f} [{low:.3f}, {high:.3f}]" for value, (low, high) in numbers]
-        rows.append([run.name, *cells, f"{fit.r2:.3f}", f"{fit.linear_r2:.3f}", reading])
+        numbers = [(fit.ceiling, fit.ceiling_interval), (fit.a, fit.a_interval), (fit.b, fit.b_interval)]
+        ceiling, a, b = [f"{value:.3f} [{low:.3f}, {high:.3f}]" for value, (low, high) in numbers]
+        rows.append([run.name, ceiling, f"{fit.r2:.3f}", f"{fit.linear_r2:.3f}", reading, a, b])
     return rows
 
 

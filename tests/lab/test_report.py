@@ -147,6 +147,7 @@ def test_the_numbers_for_the_hover_parse_back_and_match_the_charts(tmp_path):
     text, page = write(tmp_path, fake_runs.write_run(tmp_path / "r", "a</script>&b"))
     match = re.search(r'<script type="application/json" id="charts">(.*?)</script>', text, re.DOTALL)
     assert match
+    assert not re.search("[<>&]", match[1])  # none of them, for "</script " ends a script too
     data = json.loads(match[1])
     assert len(data) == page.tags.count("svg") and data[0]["series"][0]["label"] == "a</script>&b"
 

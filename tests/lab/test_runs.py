@@ -22,7 +22,7 @@ def test_lines_cut_by_a_preemption_are_left_out_wherever_they_stand(tmp_path):
 
 
 def test_a_step_repeated_after_a_restart_keeps_the_later_values_and_the_order_of_steps(tmp_path):
-    written = [{"step": 1, "x": 1}, {"step": 2, "x": 2}, {"step": 1, "x": 10, "y": 5}]
+    written = [{"step": 2, "x": 2}, {"step": 1, "x": 1}, {"step": 1, "x": 10, "y": 5}]
     (tmp_path / "metrics.jsonl").write_text("\n".join(map(json.dumps, written)))
     run = runs.read_run(tmp_path)
     assert [record["step"] for record in run.records] == [1, 2]

@@ -10,9 +10,9 @@ def read(tmp_path, *responses, count=1):
 
 
 def test_tokens_carry_the_shade_of_their_entropy_and_their_probability(tmp_path):
-    response = {"tokens": ["a", "b", "c"], "entropies": [0.0, 0.5, 5.0], "logprobs": [0.0, -0.6931472, None]}
+    response = {"tokens": ["a", "b", "c"], "entropies": [0.01, 0.5, 5.0], "logprobs": [0.0, -0.6931472, None]}
     tokens = read(tmp_path, response)[0].samples[0].answers[0].tokens
-    assert [token.shade for token in tokens] == [0, 3, 6]  # below 0.01, in 0.3-0.7, above 2
+    assert [token.shade for token in tokens] == [1, 3, 6]  # from 0.01, from 0.3, from 2
     assert tokens[1].note == "entropy 0.5 nats, probability 0.5" and tokens[2].note == "entropy 5 nats"
 
 

@@ -67,13 +67,13 @@ def test_test_figures_are_never_ranked_against_validation_figures(run):
 
 def test_the_law_row_reads_the_planted_law_and_the_ceiling(run):
     row = story.law_rows([run])[1]
-    ceiling, low, high = (float(x.strip("[],")) for x in row[3].split())
-    assert row[0] == "grpo" and row[-1] == "the law fits better"
+    ceiling, low, high = (float(x.strip("[],")) for x in row[1].split())
+    assert row[0] == "grpo" and row[4] == "the law fits better"
     np.testing.assert_allclose(ceiling, 0.9, atol=0.01)  # b - a = 1.4 - 0.5
     assert low < ceiling < high
 
 
 def test_too_short_a_run_has_rows_without_figures(tmp_path):
     run = runs.read_run(fake_runs.write_run(tmp_path / "r", steps=1))
-    assert story.law_rows([run])[1][1:6] == ["—"] * 5
+    assert story.law_rows([run])[1][1:4] == ["—"] * 3
     assert story.budget_rows([run])[1] == ["grpo", *["— / —"] * 4]
