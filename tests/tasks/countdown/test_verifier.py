@@ -65,6 +65,12 @@ def test_a_number_given_twice_may_be_used_twice_and_no_more():
     assert EASY.verify(_given(5, 4, 2, target=20), "5 + 5 = 10 10 * 2 = 20").score == 0.0
 
 
+def test_the_largest_intermediate_is_legal_and_one_more_is_not():
+    assert EASY.verify(_given(5, 6, 7, target=23), "5 * 6 = 30 30 - 7 = 23").score == 1.0
+    verdict = EASY.verify(_given(10, 3, 1, target=31), "10 * 3 = 30 30 + 1 = 31")
+    assert (verdict.score, verdict.reason) == (0.0, "step 2: 30 + 1 is 31, outside 0..30")
+
+
 @TIERS
 def test_every_route_that_the_solver_finds_is_accepted_and_they_are_counted(task):
     for index in range(60):
