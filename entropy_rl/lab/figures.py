@@ -186,7 +186,8 @@ def health_figures(runs: Sequence[Run]) -> list[Figure]:
         ("Gradient norm", "update/gradient_norm", Axis("norm before clipping", log=True)),
         ("Time per step", "time/step", Axis("seconds", low=0.0)),
     )
-    return _present(_over_steps(runs, title, key, axis) for title, key, axis in wanted)
+    # Each step's own value too: a single spike is what one looks for here, and a moving mean hides it.
+    return _present(_over_steps(runs, title, key, axis, raw=True) for title, key, axis in wanted)
 
 
 def _entropy(runs: Sequence[Run]) -> Figure | None:
