@@ -2,7 +2,8 @@
 
 An estimator is a frozen dataclass called as `estimator(rewards, mask, group_size)`:
 
-    rewards: [B] float32; the G responses of a prompt are adjacent. NaN is undecided: left out of every baseline, advantage 0.
+    rewards: [B] float32; the G responses of a prompt are adjacent. NaN is undecided: left out of every baseline,
+    advantage 0.
     mask: [B, T] bool, the response tokens that count.
     group_size: G.
 

@@ -16,8 +16,8 @@ class GroupNormalized:
         A_i = (r_i - mean_g(r)) / (std_g(r) + epsilon),   std over n - ddof
 
     Source: Shao et al. 2024, DeepSeekMath, section 4.1.2, https://arxiv.org/abs/2402.03300
-    Entropy: a lone success in G responses scores (G - 1) / sqrt(G): rare successes are amplified, which spends entropy on
-    hard prompts; covariance bands are meant for this scale.
+    Entropy: a lone success in G responses scores (G - 1) / sqrt(G): rare successes are amplified, which spends entropy
+    on hard prompts; covariance bands are meant for this scale.
     A group of equal rewards, or with fewer than two decided ones, gives exactly 0.
     """
 
@@ -41,9 +41,10 @@ class GroupCentred:
 
         A_i = r_i - mean_g(r)
 
-    Source: Liu et al. 2025, https://arxiv.org/abs/2503.20783; published with aggregate=ConstantNormaliser(longest response).
-    Entropy: advantages, and with them covariances, are at most 1 for rewards in [0, 1]; bands such as Clip-Cov's (1, 5) then
-    select nothing.
+    Source: Liu et al. 2025, https://arxiv.org/abs/2503.20783; published with aggregate=ConstantNormaliser(longest
+    response).
+    Entropy: advantages, and with them covariances, are at most 1 for rewards in [0, 1]; bands such as Clip-Cov's (1, 5)
+    then select nothing.
     """
 
     def __call__(self, rewards: Array, mask: Array, group_size: int) -> Array:

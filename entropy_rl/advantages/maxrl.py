@@ -17,7 +17,8 @@ class MaximumLikelihood:
         A_i = (r_i - mean_g(r)) / mean_g(r),   0 where the mean is not positive
 
     Source: https://arxiv.org/abs/2602.02710
-    Entropy: a lone success in G scores G - 1, so the rarest successes weigh most, more than with GRPO; rewards must be >= 0.
+    Entropy: a lone success in G scores G - 1, so the rarest successes weigh most, more than with GRPO; rewards must be
+    >= 0.
     """
 
     def __call__(self, rewards: Array, mask: Array, group_size: int) -> Array:

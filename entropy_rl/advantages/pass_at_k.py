@@ -19,8 +19,8 @@ class PassAtK:
         wrong:  A = (1 - p - C(n_wrong - 1, k - 1) / C(n - 1, k - 1)) / (s + epsilon)
 
     Source: Chen et al. 2025, Pass@k Training, https://arxiv.org/abs/2508.10751. A reward above 1/2 is a right answer.
-    Entropy: once a subset of k is sure to hold a right answer (n_wrong < k) the group is left alone, so entropy is kept for
-    the prompts that still fail.
+    Entropy: once a subset of k is sure to hold a right answer (n_wrong < k) the group is left alone, so entropy is kept
+    for the prompts that still fail.
 
     Attributes:
       k: static, at least 1 and at most the group size; k = 1 is GRPO with ddof 0.

@@ -17,8 +17,9 @@ class QuantileBaseline:
         A_i = (r_i - Q_K) / (std_g(r) + epsilon),   Q_K = the smallest reward that at least K of the group do not exceed
 
     Source: Wu et al. 2025, Quantile Advantage Estimation, https://arxiv.org/abs/2509.22611; K = 0.4 published.
-    Entropy: bounds it on both sides. With 0/1 rewards a hard prompt (success rate <= 1 - K) teaches only by its successes, an
-    easy one only by its failures; the others, about 80 % of the responses, score exactly 0. K up raises, K down lowers entropy's floor.
+    Entropy: bounds it on both sides. With 0/1 rewards a hard prompt (success rate <= 1 - K) teaches only by its
+    successes, an easy one only by its failures; the others, about 80 % of the responses, score exactly 0. K up raises,
+    K down lowers entropy's floor.
     """
 
     quantile: float = 0.4

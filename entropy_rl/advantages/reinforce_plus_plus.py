@@ -19,9 +19,9 @@ class ReinforcePlusPlus:
     With `baseline` the group's mean reward is subtracted first (REINFORCE++-baseline).
 
     Source: Hu 2025, https://arxiv.org/abs/2501.03262
-    Entropy: as GRPO on easy batches; without the baseline every answer to a hard prompt is pushed down, which raises it.
-    Statistics are token-weighted: long responses dominate them, as published. Holes in the mask (tool output) neither count
-    nor stop the return.
+    Entropy: as GRPO on easy batches; without the baseline every answer to a hard prompt is pushed down, which raises
+    it. Statistics are token-weighted: long responses dominate them, as published. Holes in the mask (tool output)
+    neither count nor stop the return.
     """
 
     epsilon: float = 1e-8  # square of the rewards' unit

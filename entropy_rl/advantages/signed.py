@@ -18,10 +18,10 @@ class Signed:
 
     `Signed(1, 0)` is PSR, `Signed(0, 1)` NSR, the default W-REINFORCE.
 
-    Source: Zhu et al. 2025, The Surprising Effectiveness of Negative Reinforcement, https://arxiv.org/abs/2506.01347. The
-    published PSR and NSR drop the other rows from the batch; here they stay and count in the mean.
-    Entropy: NSR moves probability from wrong answers to all others in proportion to what they have, so entropy stays; PSR
-    is the fastest way to spend it.
+    Source: Zhu et al. 2025, The Surprising Effectiveness of Negative Reinforcement, https://arxiv.org/abs/2506.01347.
+    The published PSR and NSR drop the other rows from the batch; here they stay and count in the mean.
+    Entropy: NSR moves probability from wrong answers to all others in proportion to what they have, so entropy stays;
+    PSR is the fastest way to spend it.
     """
 
     positive: float = 0.1

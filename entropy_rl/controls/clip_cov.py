@@ -24,9 +24,11 @@ class ClipCov:
     ClippedSurrogate(1, 1), for 7B and 32B. Public code selects per micro-batch and at least one token; here the whole
     mini-batch counts, and `minimum` is 0.
     Slot: gate. A closed token still counts in the mean. Combines with everything.
-    Entropy: high covariance is what entropy is spent on, so leaving these tokens out slows its fall; acts on-policy too.
-    When: first choice at scale. The band is in units of normalised advantages (at G = 8 a token of a right answer reaches 1
-    only if the batch entropy exceeds .40 nats): a small batch needs a larger fraction, a small model `QuantileClipCov`.
+    Entropy: high covariance is what entropy is spent on, so leaving these tokens out slows its fall; acts on-policy
+    too.
+    When: first choice at scale. The band is in units of normalised advantages (at G = 8 a token of a right answer
+    reaches 1 only if the batch entropy exceeds .40 nats): a small batch needs a larger fraction, a small model
+    `QuantileClipCov`.
 
     Attributes:
       side: "positive" or "negative" takes only tokens with an advantage of that sign.

@@ -19,10 +19,10 @@ class EntropyBonus:
 
     Source: Williams and Peng 1991, Function optimization using connectionist RL algorithms; Mnih et al. 2016,
     https://arxiv.org/abs/1602.01783
-    Slot: penalty. Combines with everything. It is averaged as the surrogate is, so a token mean gives the coefficient one
-    meaning whatever the lengths.
-    Entropy: raises it everywhere, also where a token must be certain. Too little does nothing, .01 tends to explode, and
-    what lies between depends on the run: give it a schedule or a target.
+    Slot: penalty. Combines with everything. It is averaged as the surrogate is, so a token mean gives the coefficient
+    one meaning whatever the lengths.
+    Entropy: raises it everywhere, also where a token must be certain. Too little does nothing, .01 tends to explode,
+    and what lies between depends on the run: give it a schedule or a target.
     When: as the baseline that targeted control is compared with.
     """
 

@@ -18,10 +18,11 @@ class KlCov:
 
         penalty_t = coefficient * |log ratio_t|   for the floor(fraction * n_valid) largest cov_t, else 0   [nats]
 
-    Source: Cui et al. 2025, https://arxiv.org/abs/2505.22617, section 4.2; the penalty as in the authors' code. Published
-    with UnclippedSurrogate, coefficient 1, fraction 2e-3 (7B) and 2e-4 (32B), 8 updates per rollout.
+    Source: Cui et al. 2025, https://arxiv.org/abs/2505.22617, section 4.2; the penalty as in the authors' code.
+    Published with UnclippedSurrogate, coefficient 1, fraction 2e-3 (7B) and 2e-4 (32B), 8 updates per rollout.
     Slot: penalty. Combines with everything.
-    Entropy: with A < 0 the pull back exceeds the push down as soon as coefficient > |A| r: a hard stop for those tokens.
+    Entropy: with A < 0 the pull back exceeds the push down as soon as coefficient > |A| r: a hard stop for those
+    tokens.
     When: several updates per rollout. With one, every ratio is 1 and the penalty does nothing. "absolute" has slope 1
     however small the ratio's rounding noise is; "k2" and "huber" fade to 0 with it.
 

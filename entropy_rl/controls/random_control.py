@@ -22,8 +22,8 @@ class RandomControl:
     Source: the placebo for Clip-Cov (Cui et al. 2025, https://arxiv.org/abs/2505.22617), ours.
     Slot: gate. A closed token still counts in the mean. Combines with everything.
     Entropy: dropping random positive tokens also slows sharpening a little, in proportion to their number.
-    When: to show that an effect comes from the covariance and not from a smaller update. Name the gate it stands in for:
-    `RandomControl(matched=ClipCov())` closes as many tokens as that gate would have.
+    When: to show that an effect comes from the covariance and not from a smaller update. Name the gate it stands in
+    for: `RandomControl(matched=ClipCov())` closes as many tokens as that gate would have.
 
     Attributes:
       side: "positive" (random-positive), "negative" or "both" (random-any).

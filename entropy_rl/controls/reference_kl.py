@@ -19,8 +19,9 @@ class ReferenceKl:
 
         penalty_t = coefficient * estimate(log pi_t - log pi_ref,t)   [nats]
 
-    Source: Shao et al. 2024 (GRPO), https://arxiv.org/abs/2402.03300, with k3; ops/kl.py says what each estimator's gradient
-    is worth: k1 has none, k3 pulls in the other direction of the divergence, "unbiased" has k3's value and k2's gradient.
+    Source: Shao et al. 2024 (GRPO), https://arxiv.org/abs/2402.03300, with k3; ops/kl.py says what each estimator's
+    gradient is worth: k1 has none, k3 pulls in the other direction of the divergence, "unbiased" has k3's value and
+    k2's gradient.
     Slot: penalty. Combines with everything.
     Requires: reference_logprobs.
     Entropy: holds it near the reference's, and the policy's reward with it.

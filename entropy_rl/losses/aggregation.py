@@ -8,8 +8,8 @@ N tokens, n_i of them in response i, count in the whole mini-batch; B_valid resp
     ConstantNormaliser   1 / (B_valid length)         the same, on TokenMean's scale; Dr.GRPO
     PromptMean           1 / (P_valid n_prompt)       token mean within each prompt, then the mean of prompts
 
-A token that a gate closes still counts here, unless the gate says otherwise (`denominator="kept"`). Weights are computed
-over the whole mini-batch, so every cut into micro-batches adds up to the same loss.
+A token that a gate closes still counts here, unless the gate says otherwise (`denominator="kept"`). Weights are
+computed over the whole mini-batch, so every cut into micro-batches adds up to the same loss.
 
 Source: ALGORITHMS 5; Yu et al. 2025 (DAPO) https://arxiv.org/abs/2503.14476; Liu et al. 2025 (Dr.GRPO)
 https://arxiv.org/abs/2503.20783

@@ -20,8 +20,8 @@ class ClippedSurrogate:
     Source: Schulman et al. 2017, https://arxiv.org/abs/1707.06347; asymmetric bounds: Yu et al. 2025 (DAPO),
     https://arxiv.org/abs/2503.14476; dual clip: Ye et al. 2019, https://arxiv.org/abs/1912.09729
     Slot: surrogate.
-    Entropy: epsilon_high up lets rare tokens rise, and entropy with them; epsilon_low up lowers it. .2/.28 is clip-higher.
-    On-policy (one update per rollout) nothing is ever clipped.
+    Entropy: epsilon_high up lets rare tokens rise, and entropy with them; epsilon_low up lowers it. .2/.28 is
+    clip-higher. On-policy (one update per rollout) nothing is ever clipped.
 
     Gradient with respect to log pi_t, times -1:
 

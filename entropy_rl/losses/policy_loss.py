@@ -2,8 +2,8 @@
 
     loss = aggregate_t( prod_i gate_i,t * surrogate(ratio_t, A_t)  +  sum_j penalty_j,t )
 
-A mini-batch is `plan`ned once, whole and without gradient: covariance, selections, shaped advantages, and the weight that
-the aggregation gives each token. The loss itself is then a plain weighted sum over tokens, so that any cut of the
+A mini-batch is `plan`ned once, whole and without gradient: covariance, selections, shaped advantages, and the weight
+that the aggregation gives each token. The loss itself is then a plain weighted sum over tokens, so that any cut of the
 mini-batch into micro-batches, devices or hosts adds up to the same number.
 """
 
@@ -92,11 +92,12 @@ class Plan:
 class PolicyLoss:
     """One surrogate, any number of gates, penalties and advantage shapers, and an aggregation: the loss and its config.
 
-    A pytree: its numbers are arguments of the compiled update, so changing one never recompiles; which methods it holds is
-    its structure.
+    A pytree: its numbers are arguments of the compiled update, so changing one never recompiles; which methods it holds
+    is its structure.
 
     Attributes:
-      covariance_logprobs: "current" selects with the log-probs of this forward pass (under gradient accumulation that costs
+      covariance_logprobs: "current" selects with the log-probs of this forward pass (under gradient accumulation that
+      costs
         a statistics pass first); "old" selects with those of the rollout, which is free.
     """
 

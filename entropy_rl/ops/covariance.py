@@ -13,7 +13,8 @@ def centred_product(advantages: Array, logprobs: Array, mask: Array) -> Array:
 
     Its masked mean is the batch covariance, to whose negative the change of entropy is proportional to first order.
 
-    Source: Cui et al. 2025, The Entropy Mechanism of RL for Reasoning LMs, equation 10, https://arxiv.org/abs/2505.22617
+    Source: Cui et al. 2025, The Entropy Mechanism of RL for Reasoning LMs, equation 10,
+    https://arxiv.org/abs/2505.22617
 
     Args:
       advantages: [B, T], dimensionless, unshaped.

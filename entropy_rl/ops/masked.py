@@ -1,7 +1,7 @@
 """Statistics over the tokens that count.
 
-Every function replaces what the mask leaves out before it computes, so that NaN in padding reaches neither the value nor
-the gradient. Sums are float32, counts int32. An empty mask gives 0.
+Every function replaces what the mask leaves out before it computes, so that NaN in padding reaches neither the value
+nor the gradient. Sums are float32, counts int32. An empty mask gives 0.
 """
 
 from __future__ import annotations

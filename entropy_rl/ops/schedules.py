@@ -1,7 +1,7 @@
 """Numbers that move with the optimiser step. A schedule may stand wherever a method has a number.
 
-`resolve` replaces every schedule of a tree by its number at a step, inside the compiled update: the step is an argument,
-and so nothing recompiles.
+`resolve` replaces every schedule of a tree by its number at a step, inside the compiled update: the step is an
+argument, and so nothing recompiles.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Scores are ranked by value, ties by flat token index (row by row). Two algorithms with one result:
 
-* ranked: `lax.top_k` with a static capacity. Over a sharded batch it works in two stages (each shard's own top k, then the
-  top k of those), because top_k of a sharded axis would gather every score.
+* ranked: `lax.top_k` with a static capacity. Over a sharded batch it works in two stages (each shard's own top k, then
+  the top k of those), because top_k of a sharded axis would gather every score.
 * bisected: the threshold is built bit by bit on an order-preserving integer image of the scores; 32 counting passes and
   no gather, which wins when many tokens are chosen.
 """
@@ -61,8 +61,8 @@ def random_subset(
 ) -> Array:
     """Marks `count` of the eligible tokens, uniformly and without replacement; all of them if there are fewer.
 
-    The lot of a token is a function of (key, sample id, position), so that the order of rows, their sharding and the padded
-    length T do not matter.
+    The lot of a token is a function of (key, sample id, position), so that the order of rows, their sharding and the
+    padded length T do not matter.
 
     Args:
       eligible: [B, T] bool.
@@ -79,8 +79,8 @@ def random_subset(
 def random_scores(key: Array, sample_ids: Array, length: int) -> Array:
     """[B, length] float32 > 0 in uniformly random order; 2^30 values, so that ties are rare."""
     bits = jax.vmap(lambda sample: jax.random.bits(jax.random.fold_in(key, sample), (length,)))(sample_ids)
-    # Positive floats are ordered like their bits. Starting at the smallest normal number keeps clear of denormals, which
-    # some devices flush to zero, and 2^30 steps later the end (4.0) is far from infinity.
+    # Positive floats are ordered like their bits. Starting at the smallest normal number keeps clear of denormals,
+    # which some devices flush to zero, and 2^30 steps later the end (4.0) is far from infinity.
     return jax.lax.bitcast_convert_type((bits >> 2) + jnp.uint32(0x00800000), jnp.float32)
 
 
@@ -95,6 +95,7 @@ def largest(scores: Array, eligible: Array, count: Array, max_fraction: float, m
     return chosen & eligible
 
 
+@jax.jit  # outside a compiled function too, or the loop would be compiled anew at every call
 def bisected(scores: Array, count: Array) -> Array:
     """The `count` highest of [B, T] float32 without NaN, by bisection of the threshold."""
     bits = jax.lax.bitcast_convert_type(scores, jnp.uint32)

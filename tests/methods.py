@@ -1,0 +1,121 @@
+"""Every method of the package in one list, beside its oracle: the harness runs over it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from entropy_rl.controls.clip_cov import ClipCov
+from entropy_rl.controls.entropy_bonus import EntropyBonus
+from entropy_rl.controls.kl_cov import KlCov
+from entropy_rl.controls.random_control import RandomControl
+from entropy_rl.controls.reference_kl import ReferenceKl
+from entropy_rl.losses.aggregation import ConstantNormaliser, PromptMean, SequenceMean, SequenceSum, TokenMean
+from entropy_rl.losses.clip import ClippedSurrogate
+from entropy_rl.losses.policy_loss import PolicyLoss
+from entropy_rl.losses.unclipped import UnclippedSurrogate
+from tests import oracles
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One method in a loss that is otherwise plain.
+
+    Attributes:
+      neutral: the method in its neutral setting within the same loss, which must equal `baseline` bit for bit; or None.
+    """
+
+    name: str
+    loss: PolicyLoss
+    surrogate: Callable = oracles.ppo()
+    gate: Callable = oracles.no_gate
+    penalty: Callable | None = None
+    aggregate: Callable = oracles.token_mean
+    shape: Callable | None = None
+    neutral: PolicyLoss | None = None
+    baseline: PolicyLoss = PolicyLoss(ClippedSurrogate())
+    exact_selection: bool = True
+
+
+PPO = ClippedSurrogate()
+
+
+def surrogate(name: str, method: Any, oracle: Callable, neutral: Any = None, **changes: Any) -> Case:
+    aggregate = changes.pop("by", TokenMean())
+    loss = PolicyLoss(method, aggregate=aggregate)
+    baseline = PolicyLoss(changes.pop("like", PPO), aggregate=aggregate)
+    neutral_loss = None if neutral is None else PolicyLoss(neutral, aggregate=aggregate)
+    return Case(name, loss, surrogate=oracle, neutral=neutral_loss, baseline=baseline, **changes)
+
+
+def gate(name: str, method: Any, oracle: Callable, neutral: Any) -> Case:
+    return Case(name, PolicyLoss(PPO, gates=(method,)), gate=oracle, neutral=PolicyLoss(PPO, gates=(neutral,)))
+
+
+def penalty(name: str, method: Any, oracle: Callable, neutral: Any) -> Case:
+    return Case(
+        name, PolicyLoss(PPO, penalties=(method,)), penalty=oracle, neutral=PolicyLoss(PPO, penalties=(neutral,))
+    )
+
+
+def aggregate(name: str, method: Any, oracle: Callable) -> Case:
+    return Case(name, PolicyLoss(PPO, aggregate=method), aggregate=oracle)
+
+
+_BAND = dict(fraction=0.1, omega_low=0.1, omega_high=3.0, max_fraction=0.2)
+
+SURROGATES = [
+    surrogate("ppo", PPO, oracles.ppo()),
+    surrogate("clip-higher", ClippedSurrogate(0.2, 0.28), oracles.ppo(0.2, 0.28)),
+    surrogate(
+        "dual-clip", ClippedSurrogate(0.2, 0.28, 1.3), oracles.ppo(0.2, 0.28, 1.3), ClippedSurrogate(dual_clip=1e9)
+    ),
+    surrogate(
+        "unclipped", UnclippedSurrogate(), oracles.unclipped, ClippedSurrogate(1.0, 1e9), like=UnclippedSurrogate()
+    ),
+]
+AGGREGATES = [
+    aggregate("sequence-mean", SequenceMean(), oracles.sequence_mean),
+    aggregate("sequence-sum", SequenceSum(), oracles.sequence_sum),
+    aggregate("constant", ConstantNormaliser(16.0), lambda mask, g: oracles.sequence_sum(mask, g) / 16),
+    aggregate("prompt-mean", PromptMean(), oracles.prompt_mean),
+]
+GATES = [
+    gate("clip-cov", ClipCov(**_BAND), oracles.clip_cov(0.1, 0.1, 3.0, oracles.ppo_clipped), ClipCov(fraction=0.0)),
+    gate(
+        "clip-cov-negative",
+        ClipCov(**_BAND, side="negative"),
+        oracles.clip_cov(0.1, 0.1, 3.0, oracles.ppo_clipped, -1),
+        ClipCov(omega_low=98.0, omega_high=99.0),
+    ),
+    gate(
+        "random-positive",
+        RandomControl(0.1, max_fraction=0.2),
+        oracles.random_control(0.1, 1),
+        RandomControl(matched=ClipCov(fraction=0.0)),
+    ),
+    gate(
+        "random-any",
+        RandomControl(0.1, max_fraction=0.2, side="both"),
+        oracles.random_control(0.1, 0),
+        RandomControl(0.0),
+    ),
+]
+PENALTIES = [
+    penalty("kl-cov", KlCov(0.1, 1.5, max_fraction=0.2), oracles.kl_cov(0.1, 1.5), KlCov(coefficient=0.0)),
+    penalty("kl-cov-ranked", KlCov(0.04, 1.5), oracles.kl_cov(0.04, 1.5), KlCov(fraction=0.0)),
+    penalty("kl-cov-k2", KlCov(0.04, estimator="k2"), oracles.kl_cov(0.04, 1.0, "k2"), KlCov(0.0, estimator="k2")),
+    penalty(
+        "kl-cov-huber",
+        KlCov(0.04, estimator="huber"),
+        oracles.kl_cov(0.04, 1.0, "huber"),
+        KlCov(0.0, estimator="huber"),
+    ),
+    penalty("entropy-bonus", EntropyBonus(0.02), oracles.entropy_bonus(0.02), EntropyBonus(0.0)),
+    *(
+        penalty(f"reference-{kind}", ReferenceKl(0.1, kind), oracles.reference_kl(0.1, kind), ReferenceKl(0.0, kind))
+        for kind in ("unbiased", "k1", "k2", "k3")
+    ),
+]
+CASES = [*SURROGATES, *AGGREGATES, *GATES, *PENALTIES]
