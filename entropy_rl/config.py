@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from entropy_rl.advantages.group import GroupNormalized
+from entropy_rl.advantages.grpo import GroupNormalized
 from entropy_rl.losses.policy_loss import PolicyLoss
 from entropy_rl.models.decoder import Decoder
 from entropy_rl.ops.optimizer import AdamW
@@ -20,7 +20,6 @@ class WarmStart:
     Attributes:
       steps, batch: optimiser steps and demonstrations per step.
       demonstrations: how many different ones there are.
-      noise: share of demonstrations that miss their target, so that arithmetic is learned and search is not.
       learning_rate: the peak of a cosine that falls to a twentieth, after `warmup` steps.
       seed: of initial weights, demonstrations and their order. Runs that share it share their base.
     """
@@ -28,7 +27,6 @@ class WarmStart:
     steps: int = 800
     batch: int = 128
     demonstrations: int = 40_000
-    noise: float = 0.5
     learning_rate: float = 5e-3
     warmup: int = 50
     seed: int = 0
@@ -37,7 +35,6 @@ class WarmStart:
         """Raises ValueError for a number outside its range."""
         for name in ("steps", "batch", "demonstrations"):
             _at_least(f"init.{name}", getattr(self, name), 1)
-        _in_range("init.noise", self.noise, 0.0, 1.0)
         _positive("init.learning_rate", self.learning_rate)
         _at_least("init.warmup", self.warmup, 0)
 
@@ -219,8 +216,9 @@ class Config:
             config.loss,
             config.optimizer,
         )
-        for part in (*parts, config.update, config.evaluation, config.checkpoint):
-            part.validate()
+        for part in (*parts, config.reward, config.update, config.evaluation, config.checkpoint):
+            if hasattr(part, "validate"):  # a method without numbers has nothing to check
+                part.validate()
         config._validate_batches(devices)
         config._validate_task()
 
@@ -271,8 +269,3 @@ def _at_least(name: str, value: int, least: int) -> None:
 def _positive(name: str, value: float) -> None:
     if not 0 < value < float("inf"):
         raise ValueError(f"{name} is {value}; it must be a finite number > 0")
-
-
-def _in_range(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise ValueError(f"{name} is {value}; it must be between {low} and {high}")

@@ -119,7 +119,13 @@ class Policy(Protocol):
         ...
 
     def decode(
-        self, params: Params, tokens: Array, index: Array, prompt_mask: Array, prompt_cache: Cache, response_cache: Cache
+        self,
+        params: Params,
+        tokens: Array,
+        index: Array,
+        prompt_mask: Array,
+        prompt_cache: Cache,
+        response_cache: Cache,
     ) -> tuple[Array, Cache]:
         """Feeds response token number `index` [] of every row, [B]; returns [B, D] and the response cache updated in place."""
         ...

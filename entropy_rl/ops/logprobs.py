@@ -1,6 +1,6 @@
 """Log-probability and entropy of every token in one pass over tiles of logits: [B, T, V] never exists.
 
-    logits = hidden @ head.T / temperature,   logprob = logits[target] - lse,   entropy = lse - sum_v p_v logits_v
+    logits = hidden @ head.T / temperature,   logprob = logits[target] - lse,   entropy = -sum_v p_v log p_v
 
 The backward pass recomputes each tile. With g and e the cotangents of log-prob and entropy,
 
@@ -58,8 +58,8 @@ def _forward_tiles(tokens, hidden, head, targets, temperature):
         tile_hidden, tile_targets = piece
         logits = token_logits(tile_hidden, head, temperature[:, None])  # [B, C, V]
         normaliser = jax.nn.logsumexp(logits, axis=-1)  # [B, C]
-        probabilities = jnp.exp(logits - normaliser[..., None])
-        entropy = normaliser - jnp.sum(probabilities * logits, axis=-1)
+        logprobs = logits - normaliser[..., None]
+        entropy = -jnp.sum(jnp.exp(logprobs) * logprobs, axis=-1)
         chosen = jnp.sum(jnp.where(_is_target(logits, tile_targets), logits, 0.0), axis=-1)
         return None, (chosen - normaliser, entropy, normaliser)
 

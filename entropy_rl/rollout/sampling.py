@@ -51,8 +51,9 @@ def sample_token(logits: Array, uniform: Array) -> tuple[Array, Array, Array]:
     """
     rows, vocabulary = logits.shape
     normaliser = jax.nn.logsumexp(logits, axis=-1)  # [B]
-    probabilities = jnp.exp(logits - normaliser[:, None])
-    entropies = normaliser - jnp.sum(probabilities * logits, axis=-1)
+    logprobs = logits - normaliser[:, None]
+    probabilities = jnp.exp(logprobs)
+    entropies = _entropy(logprobs, probabilities)
     blocks = jnp.pad(probabilities, ((0, 0), (0, -vocabulary % BLOCK))).reshape(rows, -1, BLOCK)
     ends = jnp.cumsum(blocks.sum(axis=-1), axis=-1)  # [B, V / BLOCK]
     target = uniform * ends[:, -1]
@@ -63,11 +64,14 @@ def sample_token(logits: Array, uniform: Array) -> tuple[Array, Array, Array]:
     last = BLOCK - 1 - jnp.argmax((inside > 0)[:, ::-1], axis=-1)  # rounding must not step onto an impossible token
     tokens = block * BLOCK + jnp.minimum(passed.sum(axis=-1), last)
     tokens = jnp.minimum(tokens, vocabulary - 1).astype(jnp.int32)
-    logprobs = jnp.take_along_axis(logits, tokens[:, None], axis=1)[:, 0] - normaliser
-    return tokens, logprobs, entropies
+    return tokens, jnp.take_along_axis(logprobs, tokens[:, None], axis=1)[:, 0], entropies
 
 
 def entropy(logits: Array) -> Array:
     """[B] nats of softmax(logits), [B, V]."""
-    normaliser = jax.nn.logsumexp(logits, axis=-1)
-    return normaliser - jnp.sum(jnp.exp(logits - normaliser[:, None]) * logits, axis=-1)
+    logprobs = jax.nn.log_softmax(logits, axis=-1)
+    return _entropy(logprobs, jnp.exp(logprobs))
+
+
+def _entropy(logprobs: Array, probabilities: Array) -> Array:
+    return -jnp.sum(jnp.where(probabilities > 0, probabilities * logprobs, 0.0), axis=-1)  # 0 log 0 = 0

@@ -26,6 +26,8 @@ LOG_RATIO_LIMIT = 20.0  # nats; exp of it is still finite in float32
 
 Update = Callable[[TrainState, Experience, PolicyLoss, AdamW, Array], tuple[TrainState, dict[str, Array]]]
 
+Rescore = Callable[[Params, Experience], tuple[Array, Array]]
+
 
 def compiled_update(policy: Policy, micro_batches: int = 1, shardings: Any = None) -> Update:
     """`update` as one compiled program, the state donated and given back where `shardings` (a tree like it) says."""
@@ -34,6 +36,17 @@ def compiled_update(policy: Policy, micro_batches: int = 1, shardings: Any = Non
         donate_argnums=0,
         out_shardings=None if shardings is None else (shardings, None),
     )
+
+
+def compiled_rescore(policy: Policy, pieces: int = 1) -> Rescore:
+    """Log-probs and entropies [B, T] of an experience under any parameters, `pieces` at a time to bound the memory."""
+
+    def rescore(params: Params, experience: Experience) -> tuple[Array, Array]:
+        prompts = experience.prompts.shape[0]
+        score = functools.partial(score_responses, params, policy=policy)
+        return join_groups(jax.lax.map(score, split_groups(experience, prompts, pieces)), prompts, pieces)
+
+    return jax.jit(rescore)
 
 
 def update(
@@ -87,7 +100,7 @@ def _whole(params: Params, experience: Experience, loss: PolicyLoss, key: Array,
 def _accumulated(params: Params, experience: Experience, loss: PolicyLoss, key: Array, score: Any, pieces: int):
     cut = functools.partial(split_groups, prompts=experience.prompts.shape[0], pieces=pieces)
     parts = cut(experience)
-    if loss.covariance_logprobs == "current":
+    if loss.covariance_logprobs == "current" and loss.reads_statistics:
         stats = join_groups(jax.lax.map(lambda part: score(params, part), parts), experience.prompts.shape[0], pieces)
     else:
         stats = _stored_stats(experience)

@@ -40,23 +40,31 @@ class Demonstrations:
     response_mask: np.ndarray
 
 
-def base_params(config: Config, bases: epath.Path, progress: Callable[[int, int, float], None]) -> Params:
+def base_params(
+    config: Config, bases: epath.Path, placed: Params, progress: Callable[[int, int, float], None]
+) -> Params:
     """The warm-started parameters of a config, from the cache if they were made before.
 
     Args:
       config: resolved; `init` is a WarmStart.
       bases: folder of cached bases; a run that waits for another's base takes it when it is ready.
+      placed: shapes of the parameters, with their shardings.
       progress: called with (step, steps, loss).
     """
     folder = bases / content_hash(config)
     with _one_at_a_time(bases):
-        if not checkpoints.has_params(folder):
-            logging.info("warm start: no cached base %s, training it for %d steps", folder.name, config.init.steps)
-            params = train_base(config, progress)
-            checkpoints.save_params(folder, params)
-            return params
-    logging.info("warm start: cached base %s", folder.name)
-    return checkpoints.restore_params(folder, jax.eval_shape(config.policy.init, jax.random.key(0)))
+        store = checkpoints.Checkpoints(folder, keep=1, best_metric=None)
+        try:
+            if store.latest_step() is None:
+                logging.info("warm start: training base %s for %d steps", folder.name, config.init.steps)
+                store.save(config.init.steps, {"params": train_base(config, progress)}, {}, {})
+                store.wait()
+            # Also after training: a run goes on from the same bits whether it made its base or found it.
+            params, _ = store.restore_params(placed)
+        finally:
+            store.close()
+    logging.info("warm start: base %s", folder.name)
+    return params
 
 
 def content_hash(config: Config) -> str:
@@ -93,7 +101,7 @@ def train_base(config: Config, progress: Callable[[int, int, float], None]) -> P
 def tokenize(config: Config) -> Demonstrations:
     """All demonstrations of a config as arrays."""
     init, task = config.init, config.task
-    pairs = [task.demonstration(init.seed, index, init.noise) for index in range(init.demonstrations)]
+    pairs = [task.demonstration(init.seed, index) for index in range(init.demonstrations)]
     request = engine.pack_prompts(
         [problem.prompt for problem, _ in pairs], range(len(pairs)), task.tokenizer, task.max_prompt_tokens
     )

@@ -1,0 +1,24 @@
+"""Countdown with three numbers: plain GRPO, the baseline whose entropy collapses.
+
+Run:     python -m entropy_rl.train --config=countdown_grpo --workdir=runs/countdown_grpo
+Result:  not yet measured
+"""
+
+from entropy_rl.advantages.grpo import GroupNormalized
+from entropy_rl.config import Config, EvaluationConfig
+from entropy_rl.losses.clip import ClippedSurrogate
+from entropy_rl.losses.policy_loss import PolicyLoss
+from entropy_rl.ops.optimizer import AdamW
+from entropy_rl.tasks.countdown import Countdown
+
+
+def get_config() -> Config:
+    return Config(
+        name="countdown_grpo",
+        task=Countdown(validation_problems=192, test_problems=240),
+        advantages=GroupNormalized(),
+        loss=PolicyLoss(surrogate=ClippedSurrogate(epsilon_low=0.2, epsilon_high=0.2)),
+        optimizer=AdamW(learning_rate=3e-4),
+        evaluation=EvaluationConfig(problems=192, test_problems=240),
+        steps=240,
+    )

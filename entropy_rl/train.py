@@ -1,0 +1,63 @@
+"""Trains a run, or goes on with it.
+
+Run:  python -m entropy_rl.train --config=countdown_grpo --workdir=runs/countdown_grpo --set steps=100 --set seed=1
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from absl import app, flags, logging
+
+from entropy_rl import overrides, presets
+
+_CONFIG = flags.DEFINE_string("config", None, "A config file, or the name of a preset.", required=True)
+_WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder, local or gs://. One that holds the run resumes it.")
+_SET = flags.DEFINE_multi_string("set", [], "path=value, repeatable: changes one field of the config.")
+_ALLOW_CHANGE = flags.DEFINE_list(
+    "allow_change", [], "Fields that may differ from the workdir's config; 'all' for any."
+)
+_BASES = flags.DEFINE_string("bases", None, "Folder of cached warm starts; 'bases' beside the workdir by default.")
+_PRINT_CONFIG = flags.DEFINE_bool("print_config", False, "Print the resolved config and leave.")
+
+
+def main(argv: Sequence[str]) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments {argv[1:]}; a field is changed with --set path=value")
+    try:
+        config = overrides.apply_overrides(presets.load_config(_CONFIG.value), _SET.value).resolved()
+        if _PRINT_CONFIG.value:
+            sys.stdout.write(overrides.describe(config) + "\n")
+            return
+        if not _WORKDIR.value:
+            raise ValueError("--workdir is missing; give the folder that the run should write to")
+    except ValueError as error:  # the user's mistake: one line, no traceback
+        raise app.UsageError(str(error)) from error
+    _train(config)
+
+
+def _train(config: object) -> None:
+    import jax  # after the flags, so that --help and a misspelt field answer at once
+
+    from entropy_rl.training import alarms, interrupts, loop, session
+
+    logging.info("devices: %s", jax.devices())
+    try:
+        session.check(config, _WORKDIR.value, _ALLOW_CHANGE.value)
+    except ValueError as error:
+        raise app.UsageError(str(error)) from error
+    try:
+        run = loop.run(config, _WORKDIR.value, _ALLOW_CHANGE.value, _BASES.value)
+    except interrupts.Interrupted as interrupted:
+        logging.info("%s", interrupted)
+        sys.exit(interrupts.EXIT_CODE)
+    except (alarms.NonFiniteError, OSError) as error:
+        logging.error("%s", error)
+        sys.exit(1)
+    test = run.summary["test"]
+    logging.info("%s: test %s", config.name, ", ".join(f"{k} {test[k]:.3f}" for k in test if "/" not in k))
+
+
+if __name__ == "__main__":
+    app.run(main)

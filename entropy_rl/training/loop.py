@@ -1,0 +1,136 @@
+"""The loop: prompts -> rollouts -> rewards -> advantages -> update -> metrics -> checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import jax
+import numpy as np
+
+from entropy_rl.config import Config
+from entropy_rl.problem import Problem, Verdict
+from entropy_rl.rollout.sampling import Purpose
+from entropy_rl.training import metrics, samples
+from entropy_rl.training.evaluation import evaluate, held_out
+from entropy_rl.training.experience import build_experience, draw_problems, mini_batches, rewards_of
+from entropy_rl.training.interrupts import Interrupted, stop_requests
+from entropy_rl.training.judging import is_correct, judge
+from entropy_rl.training.session import Run, Session, open_session
+from entropy_rl.types import Experience, Rollout
+
+
+def run(config: Config, workdir: str, allow_changes: Iterable[str] = (), bases: str | None = None) -> Run:
+    """Trains, or goes on with what the workdir holds; ends with the test and summary.json.
+
+    Args:
+      config: the whole run; validated before anything is compiled.
+      workdir: a folder, local or gs://. The same config on the same workdir resumes; more steps are allowed.
+      allow_changes: paths of other fields that may differ from those the workdir was started with; "all" for any.
+      bases: folder of cached warm starts; `bases` beside the workdir if None.
+
+    Returns:
+      The finished run, from which metrics and summary are read.
+
+    Raises:
+      ValueError: for a config that cannot run, or one that differs from the workdir's.
+      Interrupted: after SIGTERM or SIGINT, when everything is saved.
+      NonFiniteError: when a loss or gradient is not finite.
+    """
+    with open_session(config, workdir, allow_changes, bases) as session, stop_requests() as stop:
+        if session.step == 0 and not session.base:
+            start(session)
+        while session.step < session.config.steps:
+            train_step(session)
+            if stop:
+                session.save()
+                raise Interrupted(
+                    f"stopped after step {session.step} of {session.config.steps}; {workdir} can be resumed"
+                )
+        return finish(session)
+
+
+def start(session: Session) -> None:
+    """What the policy can do before any RL: the first point of every curve."""
+    figures, _ = _evaluate(session, "test")
+    session.base = figures
+    validation, _ = _evaluate(session, "validation")
+    session.record(validation)
+
+
+def train_step(session: Session) -> None:
+    """One rollout, its judgement, and the optimiser steps that it serves."""
+    config, clock = session.config, metrics.Stopwatch()
+    problems = draw_problems(session.task, config.seed, session.cursor, config.rollout.prompts)
+    draws = range(session.cursor, session.cursor + len(problems))
+    prompts = [problem.prompt for problem in problems]
+    rollout = session.engine(
+        session.state.params, prompts, draws, Purpose.TRAIN, config.rollout.temperature, session.state.step
+    )
+    jax.block_until_ready(rollout)
+    clock.lap("time/rollout")
+    verdicts = judge(session.engine, session.task, config.reward, problems, rollout)
+    clock.lap("time/reward")
+    session.cursor += len(problems)
+    session.step += 1
+    experience = _experience(session, rollout, verdicts)
+    measured = _update(session, experience)
+    clock.lap("time/update")
+    measured |= metrics.rollout_metrics(rollout, verdicts, len(problems))
+    if session.is_due(config.evaluation.every):
+        measured |= _evaluate(session, "validation")[0]
+        clock.lap("time/evaluation")
+    if session.is_due(config.checkpoint.samples_every):
+        session.writers.write_samples(
+            samples.records(session.step, session.task.tokenizer, problems, rollout, verdicts, experience)
+        )
+    session.record(measured | clock.seconds(tokens=int(np.asarray(rollout.response_mask).sum())))
+    if session.is_due(config.checkpoint.every) and session.step < config.steps:
+        session.save(measured)
+
+
+def finish(session: Session) -> Run:
+    """The test on held-out problems, once, with intervals over problems."""
+    session.save()
+    figures, intervals = _evaluate(session, "test")
+    return session.summarise(figures, intervals)
+
+
+def _experience(session: Session, rollout: Rollout, verdicts: list[Verdict]) -> Experience:
+    config, requires = session.config, session.config.loss.requires
+    experience = build_experience(
+        rollout, rewards_of(verdicts), is_correct(verdicts), config.advantages, requires, session.task
+    )
+    if config.update.rescore:
+        old_logprobs, old_entropies = session.rescore(session.state.params, experience)
+        experience = experience.replace(
+            old_logprobs=old_logprobs, old_entropies=old_entropies, rollout_logprobs=rollout.logprobs
+        )
+    if "reference_logprobs" in requires:
+        reference_logprobs, _ = session.rescore(session.state.reference, experience)
+        experience = experience.replace(reference_logprobs=reference_logprobs)
+    return experience
+
+
+def _update(session: Session, experience: Experience) -> dict[str, Any]:
+    """All optimiser steps of a rollout; dispatched one after another and read back once."""
+    config = session.config
+    measured = []
+    pieces = mini_batches(experience, config.update.mini_batches, config.update.epochs, config.seed, session.step)
+    for number, mini_batch in enumerate(pieces):
+        key = session.update_key(number)
+        with jax.set_mesh(session.placement.mesh):
+            session.state, figures = session.update(session.state, mini_batch, config.loss, config.optimizer, key)
+        measured.append(figures)
+    return metrics.reduce([jax.device_get(figures) for figures in measured])
+
+
+def _evaluate(session: Session, split: str) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+    config = session.config.evaluation
+    count = config.problems if split == "validation" else config.test_problems
+    problems: list[Problem] = held_out(session.task, split, count)
+    result = evaluate(
+        session.engine, session.state.params, session.task, split, problems,
+        config.samples, config.temperature, session.config.rollout.prompts,
+    )  # fmt: skip
+    return result.metrics(split), result.intervals()
