@@ -126,7 +126,8 @@ def plain(value: Any) -> Any:
 def _shortest(array: np.ndarray) -> Any:
     """Python numbers; float32 keeps its own shortest digits (0.1, not 0.10000000149011612)."""
     if array.dtype in (np.float32, np.float16):
-        return np.vectorize(lambda x: float(str(x)), otypes=[object])(array).tolist() if array.size else array.tolist()
+        numbers = [float(str(x)) for x in array.ravel()]
+        return np.array(numbers, dtype=object).reshape(array.shape).tolist()
     return array.tolist()
 
 

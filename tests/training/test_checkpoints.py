@@ -211,9 +211,7 @@ def test_a_full_disk_is_explained_before_anything_is_written(saved, monkeypatch)
     # 64 * 32 + 2 * 32 * 32 + 2 * 32 numbers, thrice (weights, two moments), and two counters: 49,928 bytes
     checkpoints = Checkpoints(saved)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9 - 1000, 1000))
-    with pytest.raises(
-        OSError, match=r"(?s)checkpoint 4 in .*needs 0\.05 MB.*\[1, 2, 3\] are intact.*free some space"
-    ):
+    with pytest.raises(OSError, match=r"(?s)checkpoint 4 in .*needs 0\.05 MB.*\[1, 2, 3\] are intact.*free some space"):
         save(checkpoints, 4)
     monkeypatch.undo()
     save(checkpoints, 4)

@@ -1,0 +1,90 @@
+"""Where a step's record goes: metrics.jsonl, samples.jsonl and TensorBoard. Only the first process writes."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import tensorboardX
+from absl import logging
+
+from entropy_rl.training.streams import Stream
+
+TENSORBOARD = "tensorboard"
+
+
+class Writers:
+    """The streams of one run. On any but the first process every method does nothing."""
+
+    def __init__(self, folder: str | os.PathLike[str], resume_step: int = -1, tensorboard: bool = True):
+        """Opens the streams of a run's folder.
+
+        Args:
+          folder: of the run, local or gs://.
+          resume_step: records of later steps are dropped, as they will be written again; -1 drops all.
+          tensorboard: write event files as well, into `folder/tensorboard`.
+        """
+        self._streams: dict[str, Stream] = {}
+        self._events: tensorboardX.SummaryWriter | None = None
+        if jax.process_index() != 0:
+            return
+        self._streams = {name: Stream(folder, name) for name in ("metrics", "samples")}
+        for stream in self._streams.values():
+            stream.truncate_after(resume_step)
+        if tensorboard:
+            self._events = _event_writer(os.path.join(os.fspath(folder), TENSORBOARD), resume_step)
+
+    def write_metrics(self, record: Mapping[str, Any]) -> None:
+        """One step: "step" and declared metrics. Text and missing values do not go to TensorBoard."""
+        if not self._streams:
+            return
+        self._streams["metrics"].write(record)
+        if self._events is not None:
+            for name, value in record.items():
+                if name != "step" and isinstance(value, numbers.Real) and math.isfinite(value):
+                    self._events.add_scalar(name, value, int(record["step"]))
+
+    def write_samples(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Answers that are kept to be read, each with its "step"; TensorBoard shows the first answer to each prompt."""
+        if not self._streams:
+            return
+        for record in records:
+            self._streams["samples"].write(record)
+        if self._events is not None and records:
+            text = "\n\n---\n\n".join(_as_text(record) for record in records)
+            self._events.add_text("samples", text, int(records[0]["step"]))
+
+    def flush(self) -> None:
+        """Makes everything written so far durable; call it before a checkpoint of the same step."""
+        for stream in self._streams.values():
+            stream.flush()
+        if self._events is not None:
+            self._events.flush()
+
+    def close(self) -> None:
+        for stream in self._streams.values():
+            stream.close()
+        if self._events is not None:
+            self._events.close()
+            self._events = None
+
+
+def _event_writer(folder: str, resume_step: int) -> tensorboardX.SummaryWriter | None:
+    """`purge_step` tells TensorBoard to forget what an earlier process wrote of the steps that come again."""
+    try:
+        return tensorboardX.SummaryWriter(folder, purge_step=max(resume_step + 1, 0), max_queue=1000)
+    except (ImportError, OSError) as error:  # a bucket needs google-cloud-storage
+        logging.warning("no TensorBoard files in %s: %s; metrics.jsonl has the same numbers", folder, error)
+        return None
+
+
+def _as_text(record: Mapping[str, Any]) -> str:
+    """Markdown of a prompt and one answer; indented, so that what a model says stays text."""
+    responses = record.get("responses") or [{}]
+    first = responses[0]
+    quoted = "\n".join("    " + line for line in f"{record.get('prompt', '')}{first.get('text', '')}".splitlines())
+    return f"{quoted}\n\nreward {first.get('reward')}, advantage {first.get('advantage')}"
