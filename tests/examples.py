@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -67,7 +68,7 @@ def example_stats(
 def at(stats: TokenStats, logprobs: Array, entropies: Array) -> TokenStats:
     """The same statistics at other log-probs and entropies, as the update builds them."""
     log_ratio = jnp.clip(logprobs - stats.old_logprobs, -20.0, 20.0)
-    return stats.replace(logprobs=logprobs, entropies=entropies, log_ratio=log_ratio)
+    return dataclasses.replace(stats, logprobs=logprobs, entropies=entropies, log_ratio=log_ratio)
 
 
 def value_and_grad(loss: PolicyLoss, stats: TokenStats, key: Array = KEY) -> tuple[Array, tuple[Array, Array]]:

@@ -63,7 +63,7 @@ def aggregate(name: str, method: Any, oracle: Callable) -> Case:
     return Case(name, PolicyLoss(PPO, aggregate=method), aggregate=oracle)
 
 
-_BAND = dict(fraction=0.1, omega_low=0.1, omega_high=3.0, max_fraction=0.2)
+BAND = ClipCov(fraction=0.1, omega_low=0.1, omega_high=3.0, max_fraction=0.2)
 
 SURROGATES = [
     surrogate("ppo", PPO, oracles.ppo()),
@@ -82,10 +82,10 @@ AGGREGATES = [
     aggregate("prompt-mean", PromptMean(), oracles.prompt_mean),
 ]
 GATES = [
-    gate("clip-cov", ClipCov(**_BAND), oracles.clip_cov(0.1, 0.1, 3.0, oracles.ppo_clipped), ClipCov(fraction=0.0)),
+    gate("clip-cov", BAND, oracles.clip_cov(0.1, 0.1, 3.0, oracles.ppo_clipped), ClipCov(fraction=0.0)),
     gate(
         "clip-cov-negative",
-        ClipCov(**_BAND, side="negative"),
+        dataclasses.replace(BAND, side="negative"),
         oracles.clip_cov(0.1, 0.1, 3.0, oracles.ppo_clipped, -1),
         ClipCov(omega_low=98.0, omega_high=99.0),
     ),

@@ -42,7 +42,7 @@ def centred(rewards_pg: Array, decided_pg: Array) -> Array:
 
 
 def differs(rewards_pg: Array, decided_pg: Array) -> Array:
-    """[P, 1] bool: the group holds two different rewards. A rounded mean makes equal rewards look different; this does not."""
+    """[P, 1] bool: the group holds two different rewards; not fooled by the rounding of its mean."""
     highest = jnp.max(jnp.where(decided_pg, rewards_pg, -jnp.inf), axis=1, keepdims=True)
     lowest = jnp.min(jnp.where(decided_pg, rewards_pg, jnp.inf), axis=1, keepdims=True)
     return highest > lowest

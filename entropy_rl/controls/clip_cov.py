@@ -58,7 +58,8 @@ class ClipCov:
         schedules.check(self, "omega_high")
         if _number(self.omega_low) >= _number(self.omega_high):
             raise ValueError(
-                f"ClipCov.omega_low {self.omega_low!r} is not below omega_high {self.omega_high!r}; no token can lie between"
+                f"ClipCov.omega_low {self.omega_low!r} is not below omega_high {self.omega_high!r}; "
+                "no token can lie between"
             )
 
 

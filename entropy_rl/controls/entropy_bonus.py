@@ -27,6 +27,7 @@ class EntropyBonus:
     """
 
     requires: ClassVar[frozenset[str]] = frozenset()
+    reads_statistics = False  # it acts on every token alike
 
     coefficient: float = 1e-3
 

@@ -29,6 +29,7 @@ class ReferenceKl:
     """
 
     requires: ClassVar[frozenset[str]] = frozenset({"reference_logprobs"})
+    reads_statistics = False  # it acts on every token alike
 
     coefficient: float = 1e-3
     estimator: str = flax.struct.field(pytree_node=False, default="unbiased")

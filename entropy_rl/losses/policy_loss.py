@@ -9,6 +9,7 @@ mini-batch into micro-batches, devices or hosts adds up to the same number.
 
 from __future__ import annotations
 
+import dataclasses
 import zlib
 from collections.abc import Iterator
 from typing import Any, ClassVar, Protocol
@@ -117,6 +118,12 @@ class PolicyLoss:
         """Names of the optional `Experience` fields that the methods read."""
         return frozenset().union(*(getattr(method, "requires", frozenset()) for method in self.methods()))
 
+    @property
+    def reads_statistics(self) -> bool:
+        """Whether a method looks at the whole mini-batch before it decides on a token; if none does, no pass is spent on it."""
+        deciding = (*self.gates, *self.penalties)
+        return bool(self.shapers) or any(getattr(method, "reads_statistics", True) for method in deciding)
+
     def validate(self) -> None:
         """Raises ValueError that names the field, its value and the remedy. Called once, at start-up."""
         for slot in ("gates", "penalties", "shapers"):
@@ -125,8 +132,9 @@ class PolicyLoss:
         for method in (*self.methods(), self.aggregate):
             if isinstance(method, type) or not callable(method):
                 raise ValueError(f"PolicyLoss holds {method!r}, which is not a method; write an instance: Method()")
-            if hasattr(method, "validate"):
-                method.validate()
+            check = getattr(method, "validate", None)
+            if check is not None:
+                check()
         if self.covariance_logprobs not in ("current", "old"):
             raise ValueError(
                 f"PolicyLoss.covariance_logprobs is {self.covariance_logprobs!r}; write 'current' or 'old'"
@@ -135,36 +143,35 @@ class PolicyLoss:
         for gate in self.gates:
             if getattr(gate, "denominator", "all") == "kept" and not isinstance(self.aggregate, TokenMean):
                 raise ValueError(
-                    f"{type(gate).__name__}(denominator='kept') rescales a token mean, but the aggregate is {aggregate}; "
-                    "use TokenMean() or denominator='all'"
+                    f"{type(gate).__name__}(denominator='kept') rescales a token mean, but the aggregate is "
+                    f"{aggregate}; use TokenMean() or denominator='all'"
                 )
         if getattr(self.surrogate, "sequence_level", False) and isinstance(self.aggregate, TokenMean):
             raise ValueError(
-                f"{type(self.surrogate).__name__} is one loss per response, but the aggregate is TokenMean, which weighs "
-                "responses by their length; use SequenceMean()"
+                f"{type(self.surrogate).__name__} is one loss per response, but the aggregate is TokenMean, which "
+                "weighs responses by their length; use SequenceMean()"
             )
 
     def plan(self, stats: TokenStats, key: Array) -> Plan:
         """Sees the whole mini-batch, detached; `stats.advantages` are unshaped."""
         stats = jax.lax.stop_gradient(_padding_zeroed(stats))
-        stats = stats.replace(
-            covariance=covariance.centred_product(stats.advantages, stats.logprobs, stats.mask),
-            clipped=self.surrogate.clipped(stats) & stats.mask,
-        )
+        products = covariance.centred_product(stats.advantages, stats.logprobs, stats.mask)
+        clipped = self.surrogate.clipped(stats) & stats.mask
+        stats = dataclasses.replace(stats, covariance=products, clipped=clipped)
         advantages = stats.advantages
         for shaper in self.shapers:
-            advantages = shaper(stats.replace(advantages=advantages))
+            advantages = shaper(dataclasses.replace(stats, advantages=advantages))
         gates = tuple(gate(stats, _own_key(key, gate)) for gate in self.gates)
         selected = tuple(penalty.select(stats, _own_key(key, penalty)) for penalty in self.penalties)
         product = jnp.ones_like(stats.logprobs)
         for gate in gates:
             product = product * gate
         weights = self.aggregate(stats.mask, stats.group_size)
-        return Plan(advantages, product, selected, weights, gates, stats.covariance)
+        return Plan(advantages, product, selected, weights, gates, products)
 
     def __call__(self, stats: TokenStats, plan: Plan) -> Array:
         """This part's share [] of the loss of the mini-batch that was planned."""
-        stats = _padding_zeroed(stats.replace(advantages=plan.advantages))
+        stats = _padding_zeroed(dataclasses.replace(stats, advantages=plan.advantages))
         tokens = plan.gate * self.surrogate(stats)  # [B, T]
         for penalty, selected in zip(self.penalties, plan.selected, strict=True):
             tokens = tokens + penalty(stats, selected)

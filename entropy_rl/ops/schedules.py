@@ -7,7 +7,7 @@ argument, and so nothing recompiles.
 from __future__ import annotations
 
 import math
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import flax.struct
 import jax
@@ -19,7 +19,17 @@ Number = float | Array
 Tree = TypeVar("Tree")
 
 
-class Schedule:
+if TYPE_CHECKING:
+
+    class _Number(float):
+        """To the type checker a schedule is a float, because it may stand in any numeric field until it is resolved."""
+
+        def __new__(cls, *args: Any, **kwargs: Any) -> Self: ...
+else:
+    _Number = object
+
+
+class Schedule(_Number):
     """A number as a function of the optimiser step; a pytree whose fields are numbers."""
 
     def __call__(self, step: Array) -> Array:
@@ -144,7 +154,7 @@ def check(
             raise ValueError(f"{name} is {value!r}, but it {rule}" + (f"; {remedy}" if remedy else ""))
 
 
-def check_choice(method: Any, field: str, choices: tuple[str, ...]) -> None:
+def check_choice(method: Any, field: str, choices: tuple[str | int, ...]) -> None:
     """Raises ValueError unless method.field is one of `choices`."""
     value = getattr(method, field)
     if value not in choices:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 import zlib
@@ -144,4 +145,4 @@ def gradient_of(loss, stats, plan):
 
 
 def combined(one: PolicyLoss, other: PolicyLoss) -> PolicyLoss:
-    return one.replace(gates=one.gates + other.gates, penalties=one.penalties + other.penalties)
+    return dataclasses.replace(one, gates=one.gates + other.gates, penalties=one.penalties + other.penalties)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -60,7 +62,7 @@ def test_resolve_fills_in_every_schedule_and_the_step_does_not_recompile():
             r"ClippedSurrogate.epsilon_low is 1.5, but it must lie in \[0, 1\]; the ratio",
         ),
         (ClippedSurrogate(epsilon_high=float("nan")), "epsilon_high is nan"),
-        (ClippedSurrogate(epsilon_high="0.2x"), "must be a number"),
+        (ClippedSurrogate(epsilon_high=cast(Any, "0.2x")), "must be a number"),
         (ClippedSurrogate(dual_clip=1.0), r"dual_clip is 1.0, but it must lie in \(1, inf\]"),
         (ClippedSurrogate(epsilon_low=Linear(0.2, 1.5, 10)), "epsilon_low"),
         (ClippedSurrogate(epsilon_low=Linear(0.2, 0.3, 0)), "Linear.steps is 0"),
