@@ -52,11 +52,11 @@ class NonFiniteError(ArithmeticError):
     def __init__(self, step: int, metric: str, value: float, last_good: int | None):
         self.step, self.metric, self.last_good = step, metric, last_good
         again = "start again" if last_good is None else f"run the same command again to resume from step {last_good}"
-        kept = (
-            "no checkpoint was saved yet" if last_good is None else f"the last good checkpoint is of step {last_good}"
-        )
+        kept = "no checkpoint was saved yet"
+        if last_good is not None:
+            kept = f"the last good checkpoint is of step {last_good}"
         super().__init__(
-            f"step {step}: {metric} is {value}; {kept}. Lower optimizer.learning_rate, tighten its gradient clipping or "
+            f"step {step}: {metric} is {value}; {kept}. Lower optimizer.learning_rate, clip the gradient more or "
             f"check the reward for non-finite scores, then {again} (with --allow_change for the changed fields)"
         )
 

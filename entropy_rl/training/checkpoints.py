@@ -75,6 +75,7 @@ class Checkpoints:
         _quieten_orbax()
         self._folder = epath.Path(folder if "://" in os.fspath(folder) else os.path.abspath(folder))
         self._best_metric = best_metric
+        self._needed = 0  # bytes of the save under way
         self._damaged: list[int] = []  # newer than the step restored; set aside by the first save
         self._manager = ocp.CheckpointManager(
             self._folder,
@@ -111,6 +112,7 @@ class Checkpoints:
             self._manager.wait_until_finished()
             self._set_damaged_aside()
             self._require_space(needed)
+            self._needed = needed
             meta = {**meta, "leaves": items.describe(state)}
             best = None if self._best_metric is None else (metrics or {}).get(self._best_metric)
             self._manager.save(
@@ -167,13 +169,13 @@ class Checkpoints:
 
     def wait(self) -> None:
         """Returns when everything is written; raises the error if something was not."""
-        with self._explained(self._manager.latest_step(), None):
+        with self._explained(self._manager.latest_step(), self._needed):
             self._manager.wait_until_finished()
             self._manager.check_for_errors()
 
     def close(self) -> None:
         """Waits, then gives up threads and file handles."""
-        with self._explained(self._manager.latest_step(), None):
+        with self._explained(self._manager.latest_step(), self._needed):
             self._manager.close()
 
     def _newest_whole(self, load: Callable[[int], Any], step: int | None) -> tuple[int, Any]:
@@ -234,18 +236,17 @@ class Checkpoints:
                 raise OSError(errno.ENOSPC, f"{free / 1e6:.2g} MB are free")
 
     @contextlib.contextmanager
-    def _explained(self, step: int | None, needed: int | None) -> Iterator[None]:
+    def _explained(self, step: int | None, needed: int) -> Iterator[None]:
         try:
             yield
         except Exception as error:
             if not _is_full(error):
                 raise
-            size = "" if needed is None else f" It needs {needed / 1e6:.2g} MB."
             intact = _finished_steps(self._folder)
             raise OSError(
                 errno.ENOSPC,
-                f"no space to write checkpoint {step} in {self._folder} ({_first_line(error)}).{size} "
-                f"Checkpoints {intact} are intact; free some space and run the same command again to resume",
+                f"no space to write checkpoint {step} in {self._folder} ({_first_line(error)}). "
+                f"It needs {needed / 1e6:.2g} MB. Checkpoints {intact} are intact; free some space and run the same command again to resume",
             ) from error
 
 
@@ -302,12 +303,14 @@ def _first_line(error: BaseException) -> str:
 
 
 def _quieten_orbax() -> None:
-    """Drops Orbax's account of every phase of every save from the log (it shares absl's logger); its errors stay."""
+    """Drops Orbax's account of every phase of every save from the log: it shares absl's logger."""
     logger = logging.get_absl_logger()
     if _tells_the_user not in logger.filters:
         logger.addFilter(_tells_the_user)
 
 
 def _tells_the_user(record: python_logging.LogRecord) -> bool:
-    from_orbax = f"{os.sep}orbax{os.sep}" in record.pathname
-    return not from_orbax or record.levelno >= python_logging.ERROR
+    if f"{os.sep}orbax{os.sep}" not in record.pathname:
+        return True
+    record.exc_info = None  # the exception itself reaches the caller; its pages of traceback hide what we say of it
+    return record.levelno >= python_logging.ERROR
