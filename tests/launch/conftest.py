@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-TOOLS = "awk bash cat chmod cksum cp cut df dirname env grep head ln mkdir mktemp nproc rm sh sleep tail taskset tee touch true"
+TOOLS = "awk bash cat chmod cksum cp cut df dirname env grep head ln mkdir mktemp nproc rm sleep tail taskset tee true"
 
 UV = """#!/bin/bash
 echo "$*" >>"$ASKED"
