@@ -8,12 +8,24 @@ from typing import Any
 
 from entropy_rl.controls.clip_cov import ClipCov
 from entropy_rl.controls.entropy_bonus import EntropyBonus
+from entropy_rl.controls.forking import ForkingTokens
+from entropy_rl.controls.importance import ImportanceCorrection
 from entropy_rl.controls.kl_cov import KlCov
+from entropy_rl.controls.lp_reg import LpReg
+from entropy_rl.controls.positive_nll import PositiveNll
+from entropy_rl.controls.quantile_clip_cov import QuantileClipCov
 from entropy_rl.controls.random_control import RandomControl
 from entropy_rl.controls.reference_kl import ReferenceKl
+from entropy_rl.controls.shaped_advantage import EntropyAdvantage, PlanningCredit
 from entropy_rl.losses.aggregation import ConstantNormaliser, PromptMean, SequenceMean, SequenceSum, TokenMean
+from entropy_rl.losses.cispo import CispoSurrogate
 from entropy_rl.losses.clip import ClippedSurrogate
+from entropy_rl.losses.dppo import DppoSurrogate
+from entropy_rl.losses.gmpo import GmpoSurrogate
+from entropy_rl.losses.gppo import CeGppoSurrogate
+from entropy_rl.losses.gspo import GspoSurrogate
 from entropy_rl.losses.policy_loss import PolicyLoss
+from entropy_rl.losses.sapo import SapoSurrogate
 from entropy_rl.losses.unclipped import UnclippedSurrogate
 from tests import oracles
 
@@ -35,7 +47,6 @@ class Case:
     shape: Callable | None = None
     neutral: PolicyLoss | None = None
     baseline: PolicyLoss = PolicyLoss(ClippedSurrogate())
-    exact_selection: bool = True
 
 
 PPO = ClippedSurrogate()
@@ -61,6 +72,12 @@ def penalty(name: str, method: Any, oracle: Callable, neutral: Any) -> Case:
 
 def aggregate(name: str, method: Any, oracle: Callable) -> Case:
     return Case(name, PolicyLoss(PPO, aggregate=method), aggregate=oracle)
+
+
+def shaper(name: str, method: Any, oracle: Callable, neutral: Any) -> Case:
+    loss, baseline = (PolicyLoss(UnclippedSurrogate(), shapers=chain) for chain in ((method,), ()))
+    neutral_loss = PolicyLoss(UnclippedSurrogate(), shapers=(neutral,))
+    return Case(name, loss, oracles.unclipped, shape=oracle, neutral=neutral_loss, baseline=baseline)
 
 
 BAND = ClipCov(fraction=0.1, omega_low=0.1, omega_high=3.0, max_fraction=0.2)
@@ -118,4 +135,47 @@ PENALTIES = [
         for kind in ("unbiased", "k1", "k2", "k3")
     ),
 ]
-CASES = [*SURROGATES, *AGGREGATES, *GATES, *PENALTIES]
+GPPO = CeGppoSurrogate(beta_low=1.0)
+BY_SEQUENCE = {"by": SequenceMean(), "aggregate": oracles.sequence_mean}
+SURROGATES += [
+    surrogate("gspo", GspoSurrogate(), oracles.gspo(3e-4, 4e-4), **BY_SEQUENCE),
+    surrogate("gspo-token", GspoSurrogate(token_form=True), oracles.gspo(3e-4, 4e-4, True), **BY_SEQUENCE),
+    surrogate("gmpo", GmpoSurrogate(), oracles.gmpo(0.4, 0.4), **BY_SEQUENCE),
+    surrogate("cispo", CispoSurrogate(), oracles.cispo(1.0, 4.0)),
+    surrogate("cispo-tight", CispoSurrogate(0.2, 0.2), oracles.cispo(0.2, 0.2)),
+    surrogate("gppo", GPPO, oracles.ce_gppo(1.0, 1.0)),
+    surrogate("ce-gppo", CeGppoSurrogate(), oracles.ce_gppo(0.75, 1.0)),
+    surrogate("sapo", SapoSurrogate(), oracles.sapo),
+    surrogate("dppo-tv", DppoSurrogate(0.05), oracles.dppo(0.05, False), DppoSurrogate(1.0), like=UnclippedSurrogate()),
+    surrogate("dppo-kl", DppoSurrogate(0.02, "binary_kl"), oracles.dppo(0.02, True)),
+]
+GATES += [
+    gate(
+        "quantile-clip-cov",
+        QuantileClipCov(0.05, 0.2, 0.03, max_fraction=0.2),
+        oracles.quantile_clip_cov(0.05, 0.2, 0.03, oracles.ppo_clipped),
+        QuantileClipCov(fraction=0.0),
+    ),
+    gate("forking", ForkingTokens(), oracles.forking(0.2, 1, True), ForkingTokens(1.0)),
+    gate("forking-all", ForkingTokens(denominator="all"), oracles.forking(0.2, 1, False), ForkingTokens(1.0)),
+    gate("bottom", ForkingTokens(0.3, side="bottom"), oracles.forking(0.3, -1, True), ForkingTokens(1.0)),
+    gate(
+        "truncated-importance", ImportanceCorrection(), oracles.importance(0, 2, False), ImportanceCorrection(1.0, 1.0)
+    ),
+    gate(
+        "icepop",
+        ImportanceCorrection(0.7, 1.6, "mask"),
+        oracles.importance(0.7, 1.6, True),
+        ImportanceCorrection(1.0, 1.0),
+    ),
+]
+PENALTIES += [
+    penalty("lp-reg", LpReg(0.2, 1.5, max_fraction=0.2), oracles.lp_reg(0.2, 1.5), LpReg(coefficient=0.0)),
+    penalty("positive-nll", PositiveNll(), oracles.positive_nll(0.1), PositiveNll(0.0)),
+]
+# The shaped advantage enters an unclipped surrogate, so that shaping alone is looked at.
+SHAPERS = [
+    shaper("entropy-advantage", EntropyAdvantage(), oracles.entropy_advantage, EntropyAdvantage(alpha=0.0)),
+    shaper("planning-credit", PlanningCredit(), oracles.planning_credit, PlanningCredit(alpha=0.0)),
+]
+CASES = [*SURROGATES, *AGGREGATES, *GATES, *PENALTIES, *SHAPERS]

@@ -160,3 +160,121 @@ def reference_kl(coefficient: float, estimator: str) -> Callable:
         return coefficient * value, coefficient * weight * slope, np.zeros_like(x)
 
     return oracle
+
+
+# ---- surrogates beyond PPO ------------------------------------------------------------------------------------------
+
+
+def row_mean(x: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    return np.where(mask, x, 0).sum(1, keepdims=True) / np.maximum(mask.sum(1, keepdims=True), 1)
+
+
+def gspo(low: float, high: float, token_form: bool = False) -> Callable:
+    def oracle(s: Stats, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        ratio = np.exp(row_mean(s.log_ratio, s.mask)) * np.ones(s.mask.shape)
+        free, held = -s.advantages * ratio, -s.advantages * np.clip(ratio, 1 - low, 1 + high)
+        per_token = weight * np.where(held > free, 0, free)
+        pooled = per_token.sum(1, keepdims=True) / np.maximum(s.mask.sum(1, keepdims=True), 1) * s.mask
+        return np.maximum(free, held), per_token if token_form else pooled
+
+    return oracle
+
+
+def gmpo(low: float, high: float) -> Callable:
+    def oracle(s: Stats, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        sign, clipped = np.sign(s.advantages), np.clip(s.log_ratio, -low, high)
+        held = np.where(sign == 0, s.log_ratio, sign * np.minimum(sign * s.log_ratio, sign * clipped))
+        value = -s.advantages * np.exp(row_mean(held, s.mask))
+        pooled = (weight * value).sum(1, keepdims=True) / np.maximum(s.mask.sum(1, keepdims=True), 1)
+        return value, np.where(s.mask & (held == s.log_ratio), pooled, 0)
+
+    return oracle
+
+
+def cispo(low: float, high: float) -> Callable:
+    def oracle(s: Stats, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        slope = -np.clip(s.ratio, 1 - low, 1 + high) * s.advantages
+        return slope * s.logprobs, weight * slope
+
+    return oracle
+
+
+def ce_gppo(beta_low: float, beta_high: float) -> Callable:
+    def oracle(s: Stats, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        value = -s.advantages * s.ratio
+        value = np.where((s.advantages > 0) & (s.ratio > 1.2), -beta_high * 1.2 * s.advantages, value)
+        value = np.where((s.advantages < 0) & (s.ratio < 0.8), -beta_low * 0.8 * s.advantages, value)
+        return value, weight * value
+
+    return oracle
+
+
+def sapo(s: Stats, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    tau = np.where(s.advantages > 0, 1.0, 1.05)
+    sigmoid = 1 / (1 + np.exp(-tau * (s.ratio - 1)))
+    return -s.advantages * 4 / tau * sigmoid, -weight * s.advantages * 4 * sigmoid * (1 - sigmoid) * s.ratio
+
+
+def dppo(delta: float, binary_kl: bool) -> Callable:
+    def oracle(s: Stats, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        now, old = np.where(s.mask, np.exp(s.logprobs), 0.5), np.where(s.mask, np.exp(s.old_logprobs), 0.5)
+        kl = old * np.log(old / now) + (1 - old) * np.log((1 - old) / (1 - now))
+        far = (kl if binary_kl else np.abs(now - old)) > delta
+        value = -s.advantages * s.ratio
+        return value, weight * np.where(far & (s.advantages * (now - old) > 0), 0, value)
+
+    return oracle
+
+
+# ---- more gates, penalties and shapers ------------------------------------------------------------------------------
+
+
+def quantile_clip_cov(fraction: float, band: float, spared: float, clipped: Callable) -> Callable:
+    def oracle(s: Stats, random: np.ndarray) -> np.ndarray:
+        in_band = top(s.covariance, s.mask, share(s, band)) & ~top(s.covariance, s.mask, share(s, spared))
+        return 1.0 - top(random, in_band & ~clipped(s), share(s, fraction))
+
+    return oracle
+
+
+def forking(fraction: float, sign: int, kept: bool) -> Callable:
+    def oracle(s: Stats, random: np.ndarray) -> np.ndarray:
+        chosen = top(sign * s.entropies, s.mask, share(s, fraction))
+        return chosen * (s.mask.sum() / max(chosen.sum(), 1) if kept else 1.0)
+
+    return oracle
+
+
+def importance(low: float, high: float, mask_outside: bool) -> Callable:
+    def oracle(s: Stats, random: np.ndarray) -> np.ndarray:
+        w = np.exp(s.old_logprobs - s.rollout_logprobs)
+        return np.where((w < low) | (w > high), 0, w) if mask_outside else np.clip(w, low, high)
+
+    return oracle
+
+
+def lp_reg(fraction: float, coefficient: float) -> Callable:
+    def oracle(s: Stats, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        negative = s.mask & (s.advantages < 0)
+        chosen = top(-s.logprobs, negative, int(np.floor(fraction * negative.sum() + 1e-6)))
+        chosen = coefficient * (chosen & (s.logprobs < s.proxy_logprobs))
+        y = s.proxy_logprobs - s.logprobs
+        return chosen * (np.exp(y) - y - 1), weight * chosen * (1 - np.exp(y)), np.zeros_like(y)
+
+    return oracle
+
+
+def positive_nll(coefficient: float) -> Callable:
+    def oracle(s: Stats, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        chosen = coefficient * s.correct[:, None] * s.mask
+        return -chosen * s.logprobs, -weight * chosen, np.zeros_like(weight)
+
+    return oracle
+
+
+def entropy_advantage(s: Stats) -> np.ndarray:
+    return s.advantages + np.minimum(0.4 * s.entropies, np.abs(s.advantages) / 2)
+
+
+def planning_credit(s: Stats) -> np.ndarray:
+    return np.where(s.roles == 1, s.advantages + 0.2 * np.abs(s.advantages), s.advantages)
