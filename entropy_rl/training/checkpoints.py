@@ -13,9 +13,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
+import gc
 import logging as python_logging
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -209,6 +211,8 @@ class Checkpoints:
             raise ValueError(f"checkpoint {step} of {self._folder} holds another state: {error}") from None
         except Exception as error:  # Orbax, TensorStore and JSON each raise their own kinds for damage
             failure = f"{type(error).__name__}: {_first_line(error)}"
+        if failure:
+            _bury_pending_reads()
         if jax.process_count() > 1:
             whole = multihost_utils.process_allgather(np.array(loaded is not None))
             if not np.all(whole):
@@ -246,7 +250,8 @@ class Checkpoints:
             raise OSError(
                 errno.ENOSPC,
                 f"no space to write checkpoint {step} in {self._folder} ({_first_line(error)}). "
-                f"It needs {needed / 1e6:.2g} MB. Checkpoints {intact} are intact; free some space and run the same command again to resume",
+                f"It needs {needed / 1e6:.2g} MB. Checkpoints {intact} are intact; free some space and run the same "
+                "command again to resume",
             ) from error
 
 
@@ -300,6 +305,18 @@ def _first_line(error: BaseException) -> str:
         error = error.__cause__
     text = (getattr(error, "strerror", None) or str(error)).strip()
     return text.splitlines()[0][:200] if text else "no message"
+
+
+def _bury_pending_reads() -> None:
+    """When one array cannot be read, Orbax leaves the reads of the others pending on a closed event loop.
+
+    Whenever the garbage collector comes upon them they complain on stderr; here they go at once and unheard.
+    """
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    try:
+        gc.collect()
+    finally:
+        sys.unraisablehook = hook
 
 
 def _quieten_orbax() -> None:

@@ -20,6 +20,9 @@ from absl import logging
 from entropy_rl.training.checkpoints import Checkpoints, abstract, restore_params
 from entropy_rl.types import TrainState
 
+# A read that Orbax left pending may still be collected later, in any test of this file; see _bury_pending_reads.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 
 def example_state(seed=0, dtype=jnp.float32):
     key = jax.random.key(seed)
@@ -34,6 +37,21 @@ def example_state(seed=0, dtype=jnp.float32):
 def save(checkpoints, step, **kwargs):
     checkpoints.save(step, example_state(step), {"cursor": 10 * step}, {"version": "1"}, **kwargs)
     checkpoints.wait()
+
+
+@pytest.fixture(autouse=True)
+def _closed(monkeypatch):
+    """Closes what a test opened, so that no background thread outlives it."""
+    opened, original = [], Checkpoints.__init__
+
+    def remember(self, *args, **kwargs):
+        original(self, *args, **kwargs)
+        opened.append(self)
+
+    monkeypatch.setattr(Checkpoints, "__init__", remember)
+    yield
+    for checkpoints in opened:
+        checkpoints.close()
 
 
 @pytest.fixture
