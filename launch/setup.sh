@@ -14,7 +14,7 @@ set -euo pipefail
 REPOSITORY=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 ENVIRONMENT=$REPOSITORY/.venv
 PYTHON=$ENVIRONMENT/bin/python
-SUPPORTED_PYTHON='>=3.11,<3.15' # the releases that every locked package has wheels for
+SUPPORTED_PYTHON='>=3.11,<3.14' # the releases that set-up was seen to work on
 UV=""
 
 die() {
@@ -120,7 +120,7 @@ install() {
     local extras=$1
     require_space
     find_uv
-    if ! "$PYTHON" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null; then
+    if ! "$PYTHON" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then
         run_uv venv --clear --python "$SUPPORTED_PYTHON" "$ENVIRONMENT"
     fi
     say "installing entropy_rl[$extras] into .venv"
