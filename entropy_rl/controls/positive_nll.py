@@ -25,6 +25,8 @@ class PositiveNll:
 
     requires: ClassVar[frozenset[str]] = frozenset({"correct"})
 
+    reads_statistics = False  # correctness and mask are known without a pass
+
     coefficient: float = 0.1
 
     def select(self, stats: TokenStats, key: Array) -> Array:  # [B, T]
