@@ -97,4 +97,4 @@ fi
 
 runs=()
 for arm in "${ARMS[@]}"; do runs+=("$workdir/$arm"); done
-"$PYTHON" -m entropy_rl.report "${runs[@]}" --output "$workdir/report.html"
+"$PYTHON" -m entropy_rl.report --output="$workdir/report.html" "${runs[@]}"
