@@ -120,7 +120,7 @@ class PolicyLoss:
 
     @property
     def reads_statistics(self) -> bool:
-        """Whether a method looks at the whole mini-batch before it decides on a token; if none does, no pass is spent."""
+        """Whether a method looks at the whole mini-batch before it decides on one token; if none, no pass is run."""
         deciding = (*self.gates, *self.penalties)
         return bool(self.shapers) or any(getattr(method, "reads_statistics", True) for method in deciding)
 
