@@ -81,7 +81,7 @@ def update(
     updates, opt_state = optimizer.transform().update(gradients, state.opt_state, state.params)
     measured = metrics.update_metrics(stats, plan, loss)
     measured["loss/total"] = value
-    measured["update/gradient_norm"] = optax.global_norm(gradients)
+    measured["update/gradient_norm"] = optax.tree.norm(gradients)
     measured["update/learning_rate"] = jnp.asarray(optimizer.learning_rate, jnp.float32)
     params = optax.apply_updates(state.params, updates)
     return state.replace(step=state.step + 1, params=params, opt_state=opt_state), measured
