@@ -15,7 +15,7 @@ from entropy_rl.tasks.countdown import Countdown
 def get_config() -> Config:
     return Config(
         name="countdown_grpo",
-        task=Countdown(validation_problems=192, test_problems=240),
+        task=Countdown(demonstration_noise=0.4, validation_problems=192, test_problems=240),
         advantages=GroupNormalized(),
         loss=PolicyLoss(surrogate=ClippedSurrogate(epsilon_low=0.2, epsilon_high=0.2)),
         optimizer=AdamW(learning_rate=3e-4),

@@ -1,8 +1,8 @@
 """The reader's map: what flows from rollouts to the update, with its shapes.
 
 Letters: P prompts, G responses per prompt, B = P * G sequences, Q prompt tokens (left-padded), T response tokens
-(right-padded), D model width, V vocabulary. The G responses of a prompt are adjacent. A mask is True where a token counts.
-Log-probabilities are in nats, of the logits divided by the sampling temperature, reduced in float32.
+(right-padded), D model width, V vocabulary. The G responses of a prompt are adjacent. A mask is True where a token
+counts. Log-probabilities are in nats, of the logits divided by the sampling temperature, reduced in float32.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ class Experience:
 class TokenStats:
     """What surrogates, gates, penalties and shapers read: one immutable record per token, padding already zeroed.
 
-    The same class serves the whole mini-batch (detached, for selection) and a micro-batch (differentiable, for the loss).
+    The same class serves the whole mini-batch (detached, for selection) and a micro-batch (differentiable, for the
+    loss).
     `covariance` and `clipped` are only ever computed over the whole mini-batch.
     """
 
@@ -127,7 +128,7 @@ class Policy(Protocol):
         prompt_cache: Cache,
         response_cache: Cache,
     ) -> tuple[Array, Cache]:
-        """Feeds response token number `index` [] of every row, [B]; returns [B, D] and the response cache updated in place."""
+        """Feeds response token number `index` [] of every row, [B]: [B, D], and the response cache updated in place."""
         ...
 
     def response_cache(self, batch: int, length: int) -> Cache:

@@ -1,13 +1,12 @@
 """The policy: a decoder with RMSNorm, rotary positions, grouped-query attention and SwiGLU, its layers scanned.
 
-Flax builds one block and names its parameters; blocks are stacked `[L, ...]` and run with `jax.lax.scan`, so that compile time
-does not grow with depth. After `init` everyone sees a plain nested dict of arrays.
+Flax builds one block and names its parameters; blocks are stacked `[L, ...]` and run with `jax.lax.scan`, so that compile
+time does not grow with depth. After `init` everyone sees a plain nested dict of arrays.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 from typing import Any
 
 import flax.linen as nn
@@ -78,7 +77,7 @@ class Decoder:
 
     def _boxed_init(self, key: Array) -> Params:
         outer_key, layers_key = jax.random.split(key)
-        outer = Outer(self).init(outer_key)["params"]
+        outer = dict(Outer(self).init(outer_key)["params"])
         block = lambda k: Block(self).init(k, method=Block.build)["params"]  # noqa: E731
         return outer | {"layers": jax.vmap(block)(jax.random.split(layers_key, self.layers))}
 
@@ -103,18 +102,16 @@ class Decoder:
         prompt_positions = jnp.maximum(jnp.cumsum(prompt_mask, axis=1) - 1, 0)  # [P, Q]
         inputs = responses[:, :-1]  # the last token predicts nothing
         positions = jnp.repeat(lengths, group)[:, None] + jnp.arange(inputs.shape[1])  # [B, T - 1]
-        block = Block(self)
 
         def layer(carry, weights):
             hidden, response_hidden = carry  # [P, Q, D], [B, T - 1, D]
-            apply = functools.partial(block.apply, {"params": weights})
-            query, key, value = apply(hidden, prompt_positions, method=Block.project)
+            query, key, value = self._project(weights, hidden, prompt_positions)
             attended = attention.causal(query, key, value, prompt_mask)
-            r_query, r_key, r_value = apply(response_hidden, positions, method=Block.project)
+            r_query, r_key, r_value = self._project(weights, response_hidden, positions)
             r_attended = attention.shared_prompt(r_query, r_key, r_value, key, value, prompt_mask)
-            hidden = apply(hidden, attended, method=Block.finish)
-            response_hidden = apply(response_hidden, r_attended, method=Block.finish)
-            return (partition.by_rows(hidden), partition.by_rows(response_hidden)), None
+            hidden = self._finish(weights, hidden, attended)
+            response_hidden = self._finish(weights, response_hidden, r_attended)
+            return (hidden, response_hidden), None
 
         carry = (self._embed(params, prompts), self._embed(params, inputs))
         (hidden, response_hidden), _ = jax.lax.scan(
@@ -126,15 +123,13 @@ class Decoder:
     # Generation -----------------------------------------------------------------------------------------------------
 
     def prefill(self, params: Params, prompts: Array, prompt_mask: Array) -> tuple[Cache, Array]:
-        """Keys and values of the prompts, each [L, P, K, Q, H], and the hidden state [P, D] after the last prompt token."""
+        """Keys and values of the prompts, each [L, P, K, Q, H], and the hidden state [P, D] after the last token."""
         positions = jnp.maximum(jnp.cumsum(prompt_mask, axis=1) - 1, 0)
-        block = Block(self)
 
         def layer(hidden, weights):
-            apply = functools.partial(block.apply, {"params": weights})
-            query, key, value = apply(hidden, positions, method=Block.project)
+            query, key, value = self._project(weights, hidden, positions)
             attended = attention.causal(query, key, value, prompt_mask)
-            hidden = partition.by_rows(apply(hidden, attended, method=Block.finish))
+            hidden = self._finish(weights, hidden, attended)
             return hidden, (key.swapaxes(1, 2), value.swapaxes(1, 2))
 
         hidden, cache = jax.lax.scan(layer, self._embed(params, prompts), params["layers"])
@@ -154,27 +149,33 @@ class Decoder:
         prompt_cache: Cache,
         response_cache: Cache,
     ) -> tuple[Array, Cache]:
-        """Feeds response token number `index` [] of every row, tokens [B]; returns its hidden state [B, D] and the cache."""
+        """Feeds response token number `index` [] of every row, tokens [B]: its hidden state [B, D], and the cache."""
         group = tokens.shape[0] // prompt_mask.shape[0]
         positions = jnp.repeat(prompt_mask.sum(axis=1), group) + index  # [B]
         filled = jnp.arange(response_cache[0].shape[3]) <= index  # [T]
-        block = Block(self)
 
         def layer(carry, inputs):
             hidden, keys, values = carry  # [B, 1, D], [L, B, K, T, H]
             number, weights, prompt_keys, prompt_values = inputs
-            apply = functools.partial(block.apply, {"params": weights})
-            query, key, value = apply(hidden, positions[:, None], method=Block.project)
+            query, key, value = self._project(weights, hidden, positions[:, None])
             at = (number, 0, 0, index, 0)
             keys = jax.lax.dynamic_update_slice(keys, key.swapaxes(1, 2)[None], at)
             values = jax.lax.dynamic_update_slice(values, value.swapaxes(1, 2)[None], at)
             cache = keys[number], values[number]
             attended = attention.one_token(query[:, 0], cache, (prompt_keys, prompt_values), filled, prompt_mask)
-            return (partition.by_rows(apply(hidden, attended[:, None], method=Block.finish)), keys, values), None
+            return (self._finish(weights, hidden, attended[:, None]), keys, values), None
 
         layers = (jnp.arange(self.layers), params["layers"], *prompt_cache)
         carry, _ = jax.lax.scan(layer, (self._embed(params, tokens[:, None]), *response_cache), layers)
         return self._final_norm(params, carry[0][:, 0]), carry[1:]
+
+    def _project(self, weights: Params, hidden: Array, positions: Array) -> tuple[Array, Array, Array]:
+        projected: Any = Block(self).apply({"params": weights}, hidden, positions, method=Block.project)
+        return projected
+
+    def _finish(self, weights: Params, hidden: Array, attended: Array) -> Array:
+        finished: Any = Block(self).apply({"params": weights}, hidden, attended, method=Block.finish)
+        return partition.by_rows(finished)
 
     def _embed(self, params: Params, tokens: Array) -> Array:
         return partition.by_rows(params["embedding"].astype(self.compute_dtype)[tokens])

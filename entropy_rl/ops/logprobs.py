@@ -6,12 +6,14 @@ The backward pass recomputes each tile. With g and e the cotangents of log-prob 
 
     d logits_v = g (1[v = target] - p_v) - e p_v (log p_v + entropy)
 
-so that one function serves rescoring, the statistics pass and the update. Four matrix products in all: one forward, three backward.
+so that one function serves rescoring, the statistics pass and the update. Four matrix products in all: one forward, three
+backward.
 """
 
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -37,7 +39,8 @@ def logprobs_and_entropies(hidden: Array, head: Array, targets: Array, temperatu
     tokens = max(1, min(length, TILE_ELEMENTS // max(1, batch * head.shape[0])))  # of each row, in one tile
     padding = -length % tokens
     hidden, targets = _pad(hidden, padding), _pad(targets, padding)
-    logprobs, entropies = _tiled(tokens, hidden, head, targets, temperature)
+    scored: Any = _tiled(tokens, hidden, head, targets, temperature)
+    logprobs, entropies = scored
     return logprobs[:, :length], entropies[:, :length]
 
 

@@ -1,4 +1,4 @@
-"""Where activations live on a mesh. Parameters are placed by parallel/; this is the little that array code must know."""
+"""Where activations live on a mesh: the little that array code must know. Parameters are placed by parallel/."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def batch_shards() -> int:
 
 
 def by_rows(array: Array) -> Array:
-    """Keeps the leading axis of an activation split over the batch axes; a no-op without a mesh or where it does not divide."""
+    """Keeps the leading axis of an activation split over the batch axes; a no-op where they do not divide it."""
     shards = batch_shards()
     if shards == 1 or array.shape[0] % shards:
         return array

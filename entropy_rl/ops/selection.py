@@ -14,12 +14,11 @@ import math
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import AxisType, PartitionSpec
+from jax.sharding import PartitionSpec
 
-from entropy_rl.ops import masked
+from entropy_rl.ops import masked, partition
 from entropy_rl.types import Array
 
-BATCH_AXES = ("data", "fsdp")  # the mesh axes that cut B
 BISECT_ABOVE = 0.05  # fraction of all tokens beyond which counting beats sorting
 _ROUNDING = 1.0 + 2.0**-22  # four float32 roundings: .29 of 100 tokens is 29, though float32(.29) lies below .29
 
@@ -116,7 +115,7 @@ def bisected(scores: Array, count: Array) -> Array:
 
 def ranked(scores: Array, count: Array, capacity: int) -> Array:
     """The `count` <= `capacity` highest of [B, T] float32 without NaN, by top_k; in two stages on a sharded batch."""
-    axes, shards = _batch_shards(scores.shape[0])
+    axes, shards = partition.BATCH_AXES, _row_shards(scores.shape[0])
     local_size = scores.size // shards
     local_capacity = min(capacity, local_size)
 
@@ -136,12 +135,8 @@ def ranked(scores: Array, count: Array, capacity: int) -> Array:
     return jax.shard_map(select, in_specs=(rows, PartitionSpec()), out_specs=rows)(scores, count)
 
 
-def _batch_shards(batch: int) -> tuple[tuple[str, ...], int]:
-    """The context mesh's axes over B and the number of shards; 1 without a mesh or where B does not divide."""
-    mesh = jax.sharding.get_abstract_mesh()
-    axes = tuple(name for name in BATCH_AXES if name in mesh.axis_names)
-    types = dict(zip(mesh.axis_names, mesh.axis_types, strict=True))
-    shards = math.prod(mesh.shape[name] for name in axes)
-    if any(types[name] == AxisType.Manual for name in axes) or batch % shards:
-        return (), 1
-    return axes, shards
+def _row_shards(batch: int) -> int:
+    """Pieces that the rows are cut into; 1 where they do not divide, and inside shard_map, where they are cut already."""
+    shards = partition.batch_shards()
+    inside = set(partition.BATCH_AXES) & set(jax.sharding.get_abstract_mesh().manual_axes)
+    return 1 if inside or batch % shards else shards

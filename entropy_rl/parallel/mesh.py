@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 from jax.sharding import AxisType, Mesh
@@ -54,7 +55,7 @@ class MeshShape:
         return data, fsdp, tensor
 
 
-def make_mesh(shape: MeshShape, devices: Sequence[jax.Device] | None = None) -> Mesh:
+def make_mesh(shape: MeshShape, devices: Sequence[Any] | None = None) -> Mesh:
     """A mesh of all devices (or of those given), its axes automatic."""
     devices = jax.devices() if devices is None else devices
     return jax.make_mesh(shape.resolve(len(devices)), AXES, axis_types=(AxisType.Auto,) * 3, devices=devices)

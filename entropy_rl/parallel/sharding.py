@@ -46,8 +46,8 @@ def _sharding(mesh: Mesh, axes: tuple[str | None, ...], shape: tuple[int, ...]) 
 def state_shardings(mesh: Mesh, parameters: Any, state: Any) -> Any:
     """Shardings for a state that holds parameters, and moments shaped like them, anywhere in its tree.
 
-    A leaf whose path ends in a parameter's path, with that parameter's shape, lies as the parameter does; all others are whole
-    on every device.
+    A leaf whose path ends in a parameter's path, with that parameter's shape, lies as the parameter does; all others are
+    whole on every device.
 
     Args:
       parameters: tree of (ShapeDtypeStruct with sharding) of the parameters.

@@ -8,8 +8,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import NamedTuple
 
+import flax.struct
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -119,7 +119,8 @@ class Engine:
         ]
 
 
-class _Loop(NamedTuple):
+@flax.struct.dataclass
+class _Loop:
     index: Array  # [] tokens sampled so far
     hidden: Array  # [B, D] predicts the next token
     cache: Cache
@@ -152,7 +153,7 @@ def generate(
       params: of the policy.
       request: tokens [P, Q], mask [P, Q], draws [P], as `Request` holds them.
       seed, purpose: which stream of random numbers.
-      first_sample: number of the first response of each prompt, so that more samples of a prompt can be drawn by later calls.
+      first_sample: number of the first response of each prompt, so that later calls can draw more of them.
       temperature: [] float32 > 0.
       policy_version: [] int32, optimiser steps taken by `params`.
       length: T, the most tokens of a response.
