@@ -136,7 +136,7 @@ def ranked(scores: Array, count: Array, capacity: int) -> Array:
 
 
 def _row_shards(batch: int) -> int:
-    """Pieces that the rows are cut into; 1 where they do not divide, and inside shard_map, where they are cut already."""
+    """Pieces that the rows are cut into; 1 where they do not divide, or inside shard_map, where they are cut already."""
     shards = partition.batch_shards()
     inside = set(partition.BATCH_AXES) & set(jax.sharding.get_abstract_mesh().manual_axes)
     return 1 if inside or batch % shards else shards
