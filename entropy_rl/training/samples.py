@@ -11,6 +11,7 @@ from entropy_rl.problem import Problem, Tokenizer, Verdict
 from entropy_rl.types import Experience, Rollout
 
 PROMPTS = 3  # kept of each step
+CONTEXT = 3  # tokens that the text of a token may depend on
 
 
 def records(
@@ -21,7 +22,7 @@ def records(
     verdicts: Sequence[Verdict],
     experience: Experience,
 ) -> list[dict[str, Any]]:
-    """One record per kept prompt; groups whose answers differ in score come first, for they are what is learned from."""
+    """One record per kept prompt; groups whose answers differ in score come first: they are what is learned from."""
     group_size = len(verdicts) // len(problems)
     scores = np.asarray([verdict.score for verdict in verdicts]).reshape(-1, group_size)
     order = np.argsort(-scores.std(axis=1), kind="stable")[:PROMPTS]
@@ -51,7 +52,7 @@ def _response(arrays: dict[str, np.ndarray], row: int, verdict: Verdict, tokeniz
     tokens = arrays["tokens"][row, :length].tolist()
     return {
         "text": tokenizer.decode(tokens),
-        "tokens": ["<eos>" if token == tokenizer.eos_id else tokenizer.decode([token]) for token in tokens],
+        "tokens": pieces(tokens, tokenizer),
         "entropies": np.round(arrays["entropies"][row, :length].astype(float), 4).tolist(),
         "logprobs": np.round(arrays["logprobs"][row, :length].astype(float), 4).tolist(),
         "reward": verdict.score,
@@ -60,3 +61,13 @@ def _response(arrays: dict[str, np.ndarray], row: int, verdict: Verdict, tokeniz
         "reason": verdict.reason,
         "finished": bool(arrays["finished"][row]),
     }
+
+
+def pieces(tokens: list[int], tokenizer: Tokenizer) -> list[str]:
+    """The text that each token adds behind the few before it: a space between tokens belongs to the later one."""
+    shown = []
+    for index, token in enumerate(tokens):
+        before = tokens[max(0, index - CONTEXT) : index]
+        added = tokenizer.decode([*before, token])[len(tokenizer.decode(before)) :]
+        shown.append("<eos>" if token == tokenizer.eos_id else added)
+    return shown
