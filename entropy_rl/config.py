@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from entropy_rl.advantages.grpo import GroupNormalized
+from entropy_rl.losses.clip import ClippedSurrogate
 from entropy_rl.losses.policy_loss import PolicyLoss
 from entropy_rl.models.decoder import Decoder
 from entropy_rl.ops.optimizer import AdamW
@@ -179,7 +180,7 @@ class Config:
     rollout: RolloutConfig = RolloutConfig()
     reward: Any = None
     advantages: Any = GroupNormalized()
-    loss: PolicyLoss = dataclasses.field(default_factory=PolicyLoss)
+    loss: PolicyLoss = dataclasses.field(default_factory=lambda: PolicyLoss(surrogate=ClippedSurrogate()))
     optimizer: AdamW = dataclasses.field(default_factory=AdamW)
     update: UpdateConfig = UpdateConfig()
     evaluation: EvaluationConfig = EvaluationConfig()

@@ -6,6 +6,7 @@ carries the gradient; with several, a gradient-free statistics pass comes first,
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -84,7 +85,7 @@ def update(
     measured["update/gradient_norm"] = optax.tree.norm(gradients)
     measured["update/learning_rate"] = jnp.asarray(optimizer.learning_rate, jnp.float32)
     params = optax.apply_updates(state.params, updates)
-    return state.replace(step=state.step + 1, params=params, opt_state=opt_state), measured
+    return dataclasses.replace(state, step=state.step + 1, params=params, opt_state=opt_state), measured
 
 
 def _whole(params: Params, experience: Experience, loss: PolicyLoss, key: Array, score: Any):
@@ -153,9 +154,8 @@ def _stored_stats(experience: Experience) -> TokenStats:
 
 def _assemble(logprobs: Array, old_logprobs: Array, entropies: Array, experience: Experience) -> TokenStats:
     mask = experience.response_mask
-    clean = lambda values: (
-        None if values is None else partition.by_rows(jnp.where(mask, values, jnp.zeros_like(values)))
-    )  # noqa: E731
+    clean = lambda values: partition.by_rows(jnp.where(mask, values, jnp.zeros_like(values)))  # noqa: E731
+    optional = lambda values: None if values is None else clean(values)  # noqa: E731
     log_ratio = jnp.where(mask, logprobs - old_logprobs, 0.0)
     return TokenStats(
         logprobs=clean(logprobs),
@@ -167,12 +167,12 @@ def _assemble(logprobs: Array, old_logprobs: Array, entropies: Array, experience
         temperature=experience.temperature,
         sample_ids=experience.sample_ids,
         group_size=experience.responses.shape[0] // experience.prompts.shape[0],
-        rollout_logprobs=clean(experience.rollout_logprobs),
-        reference_logprobs=clean(experience.reference_logprobs),
-        proxy_logprobs=clean(experience.proxy_logprobs),
-        roles=clean(experience.roles),
+        rollout_logprobs=optional(experience.rollout_logprobs),
+        reference_logprobs=optional(experience.reference_logprobs),
+        proxy_logprobs=optional(experience.proxy_logprobs),
+        roles=optional(experience.roles),
         correct=experience.correct,
-        off_policy=clean(experience.off_policy),
+        off_policy=optional(experience.off_policy),
     )
 
 
