@@ -90,7 +90,7 @@ def law_figure(runs: Sequence[Run]) -> Figure | None:
         if fit is None:
             continue
         grid = np.linspace(0.0, entropies.max(), 60)
-        lines.append(Line(index, grid, fit(grid), label=run.name))
+        lines.append(Line(index, grid, fit(grid), label=run.short))
         lines.append(Line(index, grid, fit.line(grid), style="dashed"))
         lines.append(Line(index, np.zeros(1), np.array([fit.ceiling]), hover=f"{run.name}, ceiling", style="marker"))
     axes = Axis("token entropy H [nats]", low=0.0), Axis("training reward R")
@@ -165,7 +165,7 @@ def selection_figures(runs: Sequence[Run]) -> list[Figure]:
             positive, probability = (
                 run.series(f"select/{method}/{x}") for x in ("positive_advantage", "mean_probability")
             )
-            lines.append(_smooth(index, positive, label=run.name, hover=f"{run.name}, positive advantage"))
+            lines.append(_smooth(index, positive, label=run.short, hover=f"{run.name}, positive advantage"))
             lines.append(_smooth(index, probability, hover=f"{run.name}, probability", style="dashed"))
             _, fraction = run.series(f"select/{method}/fraction")
             if fraction.size:
@@ -215,7 +215,7 @@ def _over_steps(
         series = run.series(key)
         if raw:
             lines.append(Line(index, *series, style="faint"))
-        lines.append(_smooth(index, series, label=run.name) if smooth else Line(index, *series, label=run.name))
+        lines.append(_smooth(index, series, label=run.short) if smooth else Line(index, *series, label=run.short))
     caption = "Moving mean of 7 steps" + (" over the faint values of each step." if raw else ".") if smooth else ""
     return _figure(title, caption, STEP, axis, lines)
 

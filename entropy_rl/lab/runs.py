@@ -35,6 +35,12 @@ class Run:
     records: Sequence[Record]
     samples: Sequence[Record]
     summary: Record
+    label: str = ""  # the name without what all runs of a report have in common
+
+    @property
+    def short(self) -> str:
+        """For the end of a line in a chart."""
+        return self.label or self.name
 
     def series(self, key: str) -> tuple[np.ndarray, np.ndarray]:
         """Steps and values of a metric, where it was written and is finite: two [n] float64."""
@@ -113,7 +119,15 @@ def read_runs(paths: Sequence[str | os.PathLike[str]]) -> list[Run]:
             unique = names.count(run.name) == 1
             renamed.append(run if unique else dataclasses.replace(run, name=f"{run.name}, {label(run, place)}"))
         runs = renamed
-    return runs
+    labels = _short([run.name for run in runs])
+    return [dataclasses.replace(run, label=label) for run, label in zip(runs, labels, strict=True)]
+
+
+def _short(names: Sequence[str]) -> list[str]:
+    """countdown_grpo, countdown_clip_cov -> grpo, clip_cov."""
+    common = os.path.commonprefix(list(names))
+    start = common.rfind("_") + 1 if len(names) > 1 else 0
+    return [name[start:] or name for name in names]
 
 
 def _parts(folder: Any, stem: str) -> list[Any]:
