@@ -77,11 +77,11 @@ def test_runs_of_one_name_are_told_apart_by_seed_and_then_by_number(tmp_path):
 
 def test_no_run_at_all_is_refused():
     with pytest.raises(ValueError, match="no run is named"):
-        runs.read_runs([])
+        runs.runs.read_runs([])
 
 
 def test_a_label_leaves_out_what_all_names_share(tmp_path):
     names = ("countdown_grpo", "countdown_clip_cov")
-    runs = read_runs([write_run(tmp_path / name, name, steps=3) for name in names])
-    assert [run.short for run in runs] == ["grpo", "clip_cov"]
-    assert read_runs([tmp_path / names[0]])[0].short == names[0]  # alone, nothing is shared
+    read = runs.read_runs([fake_runs.write_run(tmp_path / name, name, steps=3) for name in names])
+    assert [run.short for run in read] == ["grpo", "clip_cov"]
+    assert runs.read_runs([tmp_path / names[0]])[0].short == names[0]  # alone, nothing is shared
