@@ -77,7 +77,7 @@ def test_runs_of_one_name_are_told_apart_by_seed_and_then_by_number(tmp_path):
 
 def test_no_run_at_all_is_refused():
     with pytest.raises(ValueError, match="no run is named"):
-        runs.runs.read_runs([])
+        runs.read_runs([])
 
 
 def test_a_label_leaves_out_what_all_names_share(tmp_path):
