@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from entropy_rl.problem import Problem, Verdict
-from entropy_rl.rewards.reward import ACCURACY, Completion, Reward, as_verdict
+from entropy_rl.rewards.reward import ACCURACY, Completion, GroupReward, Reward, as_verdict
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +61,11 @@ class WeightedSum:
             if not math.isfinite(term.weight):
                 raise ValueError(
                     f"weight={term.weight} of term {term.name!r} must be finite; use 0 to log without paying"
+                )
+            if isinstance(term.reward, GroupReward):
+                raise ValueError(
+                    f"term {term.name!r} is {type(term.reward).__name__}, which judges whole groups and cannot be a "
+                    "summand; make it the reward, with the sum inside it as its judge"
                 )
             validate: Any = getattr(term.reward, "validate", None)  # plain functions have none
             if validate is not None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 from entropy_rl.problem import Problem, Verdict
 
@@ -18,17 +19,37 @@ class Completion:
       text: the response, special tokens removed; written by the policy, so never trusted.
       n_tokens: its length in tokens, the end of sequence included.
       finished: it ended with the end of sequence; False if it was cut off.
+      mean_entropy: nats/token, of the policy that wrote it; None where nobody measured it, as for the next two.
+      mean_logprob: nats/token, of its own tokens.
+      mean_self_certainty: nats/token, divergence of the policy from the uniform one; measured if a reward requires it.
     """
 
     text: str
     n_tokens: int
     finished: bool
+    mean_entropy: float | None = None
+    mean_logprob: float | None = None
+    mean_self_certainty: float | None = None
 
 
 class Reward(Protocol):
     """Anything callable like this, a plain function too. A float stands for a verdict with this score."""
 
     def __call__(self, problem: Problem, completion: Completion, /) -> Verdict | float: ...
+
+
+@runtime_checkable
+class GroupReward(Protocol):
+    """A reward that must see the other responses to the same prompt: it counts votes, or outcomes.
+
+    It may state `anchors`, a number: so many responses of the reference policy are then sampled and shown beside.
+    """
+
+    def score_group(
+        self, problem: Problem, completions: Sequence[Completion], anchors: Sequence[Completion] = (), /
+    ) -> Sequence[Verdict | float]:
+        """One verdict per completion; none for the anchors, which nobody trains on."""
+        ...
 
 
 def as_verdict(value: Verdict | float) -> Verdict:
