@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from absl import app, flags, logging
 
-from entropy_rl import overrides, presets
+from entropy_rl import mistakes, overrides, presets
+from entropy_rl.config import Config
 
 _CONFIG = flags.DEFINE_string("config", None, "A config file, or the name of a preset.", required=True)
 _WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder, local or gs://. One that holds the run resumes it.")
@@ -25,37 +26,31 @@ _PRINT_CONFIG = flags.DEFINE_bool("print_config", False, "Print the resolved con
 def main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments {argv[1:]}; a field is changed with --set path=value")
-    try:
+    with mistakes.explained():
         config = overrides.apply_overrides(presets.load_config(_CONFIG.value), _SET.value).resolved()
         if _PRINT_CONFIG.value:
             sys.stdout.write(overrides.describe(config) + "\n")
             return
         if not _WORKDIR.value:
             raise ValueError("--workdir is missing; give the folder that the run should write to")
-    except ValueError as error:  # the user's mistake: one line, no traceback
-        raise app.UsageError(str(error)) from error
-    _train(config)
+        _train(config, _WORKDIR.value)
 
 
-def _train(config: object) -> None:
+def _train(config: Config, workdir: str) -> None:
     import jax  # after the flags, so that --help and a misspelt field answer at once
 
-    from entropy_rl.training import alarms, interrupts, loop, session
+    from entropy_rl.training import alarms, interrupts, run
 
     logging.info("devices: %s", jax.devices())
     try:
-        session.check(config, _WORKDIR.value, _ALLOW_CHANGE.value)
-    except ValueError as error:
-        raise app.UsageError(str(error)) from error
-    try:
-        run = loop.run(config, _WORKDIR.value, _ALLOW_CHANGE.value, _BASES.value)
+        finished = run(config, workdir, _ALLOW_CHANGE.value, _BASES.value)
     except interrupts.Interrupted as interrupted:
         logging.info("%s", interrupted)
         sys.exit(interrupts.EXIT_CODE)
     except (alarms.NonFiniteError, OSError) as error:
         logging.error("%s", error)
         sys.exit(1)
-    test = run.summary["test"]
+    test = finished.summary["test"]
     logging.info("%s: test %s", config.name, ", ".join(f"{k} {test[k]:.3f}" for k in test if "/" not in k))
 
 

@@ -23,7 +23,7 @@ FLOORS = {
     **dict.fromkeys(("advantages", "losses", "controls", "lab", "rewards", "tasks"), 1),
     **dict.fromkeys(("models", "parallel"), 2),
     "rollout": 3,
-    **dict.fromkeys(("config", "overrides", "presets"), 4),
+    **dict.fromkeys(("config", "overrides", "presets", "mistakes"), 4),
     "training": 5,
 }
 ENTRY_POINTS = 6  # every other module directly in the package

@@ -41,7 +41,7 @@ def draw_problems(task: Task, seed: int, cursor: int, count: int) -> list[Proble
 
 
 def rewards_of(verdicts: Sequence[Verdict]) -> np.ndarray:
-    """[B] float32 scores; NaN where the verifier could not tell, so that the row is left out of its group's baseline."""
+    """[B] float32 scores; NaN where the verifier could not tell: the row is left out of its group's baseline."""
     return np.asarray([np.nan if verdict.undecided else verdict.score for verdict in verdicts], np.float32)
 
 

@@ -28,7 +28,7 @@ class Request:
 
 @contextlib.contextmanager
 def stop_requests() -> Iterator[Request]:
-    """Catches the signals while the block runs; outside the main thread, where Python allows no handlers, catches none."""
+    """Catches the signals while the block runs; none outside the main thread, where Python allows no handlers."""
     request = Request()
     if threading.current_thread() is not threading.main_thread():
         yield request

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
 import jax
 import numpy as np
+from absl import logging
+from etils import epath
 
 from entropy_rl.config import Config
 from entropy_rl.problem import Problem, Verdict
 from entropy_rl.rollout.sampling import Purpose
-from entropy_rl.training import metrics, samples
+from entropy_rl.training import metrics, samples, workdirs
 from entropy_rl.training.evaluation import evaluate, held_out
 from entropy_rl.training.experience import build_experience, draw_problems, mini_batches, rewards_of
 from entropy_rl.training.interrupts import Interrupted, stop_requests
 from entropy_rl.training.judging import is_correct, judge
-from entropy_rl.training.session import Run, Session, open_session
+from entropy_rl.training.session import Session, open_session
+from entropy_rl.training.workdirs import Run
 from entropy_rl.types import Experience, Rollout
 
 
@@ -25,7 +29,8 @@ def run(config: Config, workdir: str, allow_changes: Iterable[str] = (), bases: 
 
     Args:
       config: the whole run; validated before anything is compiled.
-      workdir: a folder, local or gs://. The same config on the same workdir resumes; more steps are allowed.
+      workdir: a folder, local or gs://. The same config on the same workdir resumes; more steps are allowed. A finished
+        run is left as it is.
       allow_changes: paths of other fields that may differ from those the workdir was started with; "all" for any.
       bases: folder of cached warm starts; `bases` beside the workdir if None.
 
@@ -37,16 +42,18 @@ def run(config: Config, workdir: str, allow_changes: Iterable[str] = (), bases: 
       Interrupted: after SIGTERM or SIGINT, when everything is saved.
       NonFiniteError: when a loss or gradient is not finite.
     """
-    with open_session(config, workdir, allow_changes, bases) as session, stop_requests() as stop:
+    config, folder = workdirs.check(config, workdir, allow_changes), epath.Path(workdir)
+    if workdirs.is_finished(folder, config):
+        logging.info("%s is finished; delete its %s to have it tested again", workdir, workdirs.SUMMARY)
+        return Run(folder)
+    with open_session(config, folder, bases) as session, stop_requests() as stop:
         if session.step == 0 and not session.base:
             start(session)
-        while session.step < session.config.steps:
+        while session.step < config.steps and not stop:
             train_step(session)
-            if stop:
-                session.save()
-                raise Interrupted(
-                    f"stopped after step {session.step} of {session.config.steps}; {workdir} can be resumed"
-                )
+        if stop:
+            session.save()
+            raise Interrupted(f"stopped after step {session.step} of {config.steps}; {workdir} can be resumed")
         return finish(session)
 
 
@@ -54,8 +61,8 @@ def start(session: Session) -> None:
     """What the policy can do before any RL: the first point of every curve."""
     figures, _ = _evaluate(session, "test")
     session.base = figures
-    validation, _ = _evaluate(session, "validation")
-    session.record(validation)
+    session.validation, _ = _evaluate(session, "validation")
+    session.record(session.validation)
 
 
 def train_step(session: Session) -> None:
@@ -78,20 +85,23 @@ def train_step(session: Session) -> None:
     clock.lap("time/update")
     measured |= metrics.rollout_metrics(rollout, verdicts, len(problems))
     if session.is_due(config.evaluation.every):
-        measured |= _evaluate(session, "validation")[0]
+        session.validation, _ = _evaluate(session, "validation")
+        measured |= session.validation
         clock.lap("time/evaluation")
-    if session.is_due(config.checkpoint.samples_every):
-        session.writers.write_samples(
-            samples.records(session.step, session.task.tokenizer, problems, rollout, verdicts, experience)
-        )
+    if session.is_due(config.checkpoint.samples_every) or session.step == 1:
+        kept = samples.records(session.step, session.task.tokenizer, problems, rollout, verdicts, experience)
+        session.writers.write_samples(kept)
+        session.display.show_samples(kept)
     session.record(measured | clock.seconds(tokens=int(np.asarray(rollout.response_mask).sum())))
     if session.is_due(config.checkpoint.every) and session.step < config.steps:
-        session.save(measured)
+        session.save()
 
 
 def finish(session: Session) -> Run:
-    """The test on held-out problems, once, with intervals over problems."""
+    """The test on held-out problems, once, with intervals over problems; and the last validation, if it was not due."""
     session.save()
+    if not session.is_due(session.config.evaluation.every):
+        session.validation, _ = _evaluate(session, "validation")
     figures, intervals = _evaluate(session, "test")
     return session.summarise(figures, intervals)
 
@@ -103,12 +113,12 @@ def _experience(session: Session, rollout: Rollout, verdicts: list[Verdict]) -> 
     )
     if config.update.rescore:
         old_logprobs, old_entropies = session.rescore(session.state.params, experience)
-        experience = experience.replace(
-            old_logprobs=old_logprobs, old_entropies=old_entropies, rollout_logprobs=rollout.logprobs
+        experience = dataclasses.replace(
+            experience, old_logprobs=old_logprobs, old_entropies=old_entropies, rollout_logprobs=rollout.logprobs
         )
     if "reference_logprobs" in requires:
         reference_logprobs, _ = session.rescore(session.state.reference, experience)
-        experience = experience.replace(reference_logprobs=reference_logprobs)
+        experience = dataclasses.replace(experience, reference_logprobs=reference_logprobs)
     return experience
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -21,36 +20,20 @@ from entropy_rl.parallel.mesh import make_mesh
 from entropy_rl.problem import Task
 from entropy_rl.rollout.engine import Engine
 from entropy_rl.rollout.sampling import Purpose
-from entropy_rl.training import alarms, checkpoints, display, learner, metrics, provenance, streams, warm_start, writers
+from entropy_rl.training import (
+    advice,
+    alarms,
+    checkpoints,
+    display,
+    learner,
+    metrics,
+    provenance,
+    warm_start,
+    workdirs,
+    writers,
+)
 from entropy_rl.training.update import Rescore, Update, compiled_rescore, compiled_update
 from entropy_rl.types import Array, Params, TrainState
-
-CHECKPOINTS = "checkpoints"
-CONFIG = "config.json"
-SUMMARY = "summary.json"
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """A run's folder, to be read."""
-
-    workdir: epath.Path
-
-    @property
-    def metrics(self) -> list[dict[str, Any]]:
-        """One dict per step."""
-        return streams.read(self.workdir, "metrics")
-
-    @property
-    def samples(self) -> list[dict[str, Any]]:
-        """Answers that were kept to be read."""
-        return streams.read(self.workdir, "samples")
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        """Final figures and where they came from; {} while the run goes on."""
-        path = self.workdir / SUMMARY
-        return json.loads(path.read_text()) if path.exists() else {}
 
 
 @dataclasses.dataclass
@@ -61,6 +44,8 @@ class Session:
       step: RL steps done.
       cursor: training problems drawn.
       base: test figures before the first step.
+      validation: figures of the last validation.
+      saved: the step of the newest checkpoint that is known to be whole.
       seconds: wall time of the processes before this one.
     """
 
@@ -78,16 +63,23 @@ class Session:
     step: int = 0
     cursor: int = 0
     base: dict[str, float] = dataclasses.field(default_factory=dict)
+    validation: dict[str, float] = dataclasses.field(default_factory=dict)
+    saved: int | None = None
     seconds: float = 0.0
     opened: float = dataclasses.field(default_factory=time.monotonic)
+    saving: float | None = None  # seconds that the last save blocked; part of the next step's record
 
     @property
     def task(self) -> Task:
         return self.config.task
 
     def is_due(self, every: int) -> bool:
-        """True on every `every`-th step and on the last; never if `every` is 0."""
-        return bool(every) and (self.step % every == 0 or self.step == self.config.steps)
+        """True on every `every`-th step; never if `every` is 0.
+
+        The last step is no exception: what a run records must not depend on where it ends, so that more steps
+        go on with the stream that a longer run would have written.
+        """
+        return bool(every) and self.step % every == 0
 
     def update_key(self, number: int) -> Array:
         """Of optimiser step `number` of this RL step; used once."""
@@ -98,26 +90,37 @@ class Session:
         """Writes one line of metrics, checks them, and raises if the run is broken."""
         metrics.check_names(measured)
         record = {"step": self.step, **measured}
+        if self.saving is not None:
+            record["time/checkpoint"], self.saving = self.saving, None
         self.writers.write_metrics(record)
-        last_good = self.checkpoints.latest_step()
-        alarms.raise_if_not_finite(self.step, record, last_good)
+        alarms.raise_if_not_finite(self.step, record, self.saved)
         raised = self.alarms.check(self.step, record)
         self.display.show(self.step, record, raised)
 
-    def save(self, measured: Mapping[str, Any] | None = None) -> None:
-        """Starts an asynchronous checkpoint of everything that the rest of the run depends on."""
-        if self.checkpoints.latest_step() == self.step:
+    def save(self) -> None:
+        """Starts an asynchronous checkpoint of everything that the rest of the run depends on.
+
+        Raises:
+          NonFiniteError: if a parameter is not finite: such a checkpoint would push the good ones out.
+        """
+        if self.saved == self.step:
             return
+        started = time.perf_counter()
+        if not bool(_all_finite(self.state.params)):
+            raise alarms.NonFiniteError(self.step, "a parameter", float("nan"), self.saved)
         self.writers.flush()
         data = {
             "cursor": self.cursor,
             "base": self.base,
+            "validation": self.validation,
             "alarms": self.alarms.state(),
             "seconds": self.seconds + time.monotonic() - self.opened,
         }
-        self.checkpoints.save(self.step, self.state, data, {"config": overrides.flatten(self.config)}, measured)
+        best = self.validation if self.is_due(self.config.evaluation.every) else None
+        self.checkpoints.save(self.step, self.state, data, {"config": overrides.flatten(self.config)}, best)
+        self.saved, self.saving = self.step, time.perf_counter() - started
 
-    def summarise(self, test: Mapping[str, float], intervals: Mapping[str, tuple[float, float]]) -> Run:
+    def summarise(self, test: Mapping[str, float], intervals: Mapping[str, tuple[float, float]]) -> workdirs.Run:
         """Writes summary.json: final figures and their origin."""
         self.checkpoints.wait()
         strip = lambda figures: {name.split("/", 1)[1]: value for name, value in figures.items()}  # noqa: E731
@@ -125,23 +128,25 @@ class Session:
             "name": self.config.name,
             "steps": self.step,
             "test": strip(test) | {f"{name}/interval": list(bounds) for name, bounds in intervals.items()},
+            "validation": strip(self.validation),
             "base": strip(self.base),
             "alarms": self.alarms.history(),
+            "warnings": advice.advice(self.config),
             "seed": self.config.seed,
             "seconds": self.seconds + time.monotonic() - self.opened,
         }
-        provenance.write_json(self.workdir / SUMMARY, summary | provenance.collect())
-        return Run(self.workdir)
+        provenance.write_json(self.workdir / workdirs.SUMMARY, summary | provenance.collect())
+        return workdirs.Run(self.workdir)
 
 
 @contextlib.contextmanager
-def open_session(config: Config, workdir: str, allow_changes: Iterable[str], bases: str | None) -> Iterator[Session]:
-    """Validates, then starts a run in an empty workdir or goes on with the one it holds; see `loop.run`."""
-    config = check(config, workdir, allow_changes)
-    folder = epath.Path(workdir)
-    claim(folder, config)
+def open_session(config: Config, folder: epath.Path, bases: str | None) -> Iterator[Session]:
+    """Starts a run in an empty folder or goes on with the one it holds; the config was checked, see `loop.run`."""
+    workdirs.claim(folder, config)
+    for sentence in advice.advice(config):
+        logging.warning("%s", sentence)
     with contextlib.ExitStack() as stack:
-        store = checkpoints.Checkpoints(folder / CHECKPOINTS, keep=config.checkpoint.keep)
+        store = checkpoints.Checkpoints(folder / workdirs.CHECKPOINTS, keep=config.checkpoint.keep)
         stack.callback(store.close)
         screen = stack.enter_context(display.Display(config.name, config.steps))
         session = _build(config, folder, store, screen, epath.Path(bases) if bases else folder.parent / "bases")
@@ -168,7 +173,7 @@ def _build(
     else:
         restored = store.restore(placement.state)
         state, step = restored.state, restored.step
-        resumed = {name: restored.data[name] for name in ("cursor", "base", "seconds")}
+        resumed = {name: restored.data[name] for name in ("cursor", "base", "validation", "seconds")} | {"saved": step}
         watch.restore(restored.data["alarms"])
         logging.info("resuming %s after step %d", folder, step)
     return Session(
@@ -181,43 +186,17 @@ def _build(
 
 def _first_params(config: Config, placement: learner.Placement, bases: epath.Path, screen: display.Display) -> Params:
     if isinstance(config.init, WarmStart):
-        return warm_start.base_params(config, bases, placement.params, screen.show_warm_start)
+        return warm_start.base_params(config, config.init, bases, placement.params, screen.show_warm_start)
     if isinstance(config.init, FromRun):
         params, step = checkpoints.restore_params(
-            epath.Path(config.init.path) / CHECKPOINTS, placement.params, config.init.step
+            epath.Path(config.init.path) / workdirs.CHECKPOINTS, placement.params, config.init.step
         )
         logging.info("starting from step %d of %s", step, config.init.path)
         return params
     return jax.jit(config.policy.init)(jax.random.key(config.init.seed))
 
 
-def check(config: Config, workdir: str, allow_changes: Iterable[str]) -> Config:
-    """The resolved config, if it can run here and may go on in that workdir; writes and compiles nothing.
-
-    Raises:
-      ValueError: for an impossible config, or one that would make another run of the workdir's: it lists every changed field
-        with its old and new value. More steps are always allowed.
-    """
-    config = config.resolved()
-    config.validate(jax.device_count())
-    path, flat, allowed = epath.Path(workdir) / CONFIG, overrides.flatten(config), frozenset(allow_changes)
-    if "all" in allowed or not path.exists():
-        return config
-    stored = json.loads(path.read_text())["flat"]
-    changed = [field for field in overrides.diff(stored, flat) if field not in allowed]
-    if "steps" in changed and config.steps >= stored["steps"]:
-        changed.remove("steps")
-    if changed:
-        rows = "; ".join(f"{field}: {stored.get(field)!r} -> {flat.get(field)!r}" for field in changed)
-        raise ValueError(
-            f"{workdir} holds a run with another config ({rows}). Use another workdir, or pass "
-            f"--allow_change={','.join(changed)} to go on with the new values"
-        )
-    return config
-
-
-def claim(folder: epath.Path, config: Config) -> None:
-    """Writes config.json into the workdir."""
-    folder.mkdir(parents=True, exist_ok=True)
-    content = {"name": config.name, "config": overrides.to_json(config), "flat": overrides.flatten(config)}
-    provenance.write_json(folder / CONFIG, content)
+@jax.jit
+def _all_finite(params: Params) -> Array:
+    """[] bool."""
+    return jnp.all(jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(params)]))

@@ -1,4 +1,4 @@
-"""The policy's start: supervised training on a task's imperfect demonstrations, made once and cached by what made it."""
+"""The policy's start: supervised training on a task's imperfect demonstrations, cached by what made it."""
 
 from __future__ import annotations
 
@@ -41,30 +41,45 @@ class Demonstrations:
 
 
 def base_params(
-    config: Config, bases: epath.Path, placed: Params, progress: Callable[[int, int, float], None]
+    config: Config, init: WarmStart, bases: epath.Path, placed: Params, progress: Callable[[int, int, float], None]
 ) -> Params:
     """The warm-started parameters of a config, from the cache if they were made before.
 
     Args:
-      config: resolved; `init` is a WarmStart.
+      config: resolved.
+      init: of the config.
       bases: folder of cached bases; a run that waits for another's base takes it when it is ready.
       placed: shapes of the parameters, with their shardings.
       progress: called with (step, steps, loss).
     """
     folder = bases / content_hash(config)
     with _one_at_a_time(bases):
-        store = checkpoints.Checkpoints(folder, keep=1, best_metric=None)
-        try:
-            if store.latest_step() is None:
-                logging.info("warm start: training base %s for %d steps", folder.name, config.init.steps)
-                store.save(config.init.steps, {"params": train_base(config, progress)}, {}, {})
-                store.wait()
-            # Also after training: a run goes on from the same bits whether it made its base or found it.
-            params, _ = store.restore_params(placed)
-        finally:
-            store.close()
+        if not _is_whole(folder, placed):
+            logging.info("warm start: training base %s for %d steps", folder.name, init.steps)
+            store = checkpoints.Checkpoints(folder, keep=1, best_metric=None)
+            try:
+                store.save(init.steps, {"params": train_base(config, init, progress)}, {}, {})
+            finally:
+                store.close()
+        # Also after training: a run goes on from the same bits whether it made its base or found it.
+        params, _ = checkpoints.restore_params(folder, placed)
     logging.info("warm start: base %s", folder.name)
     return params
+
+
+def _is_whole(folder: epath.Path, placed: Params) -> bool:
+    """Whether a base is there. A damaged one is removed: it can be made again."""
+    if not folder.exists():
+        return False
+    try:
+        checkpoints.restore_params(folder, placed)
+    except FileNotFoundError:  # killed before it was written
+        return False
+    except ValueError as error:
+        logging.warning("warm start: base %s is damaged and is made again: %s", folder.name, error)
+        folder.rmtree()
+        return False
+    return True
 
 
 def content_hash(config: Config) -> str:
@@ -74,10 +89,9 @@ def content_hash(config: Config) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def train_base(config: Config, progress: Callable[[int, int, float], None]) -> Params:
+def train_base(config: Config, init: WarmStart, progress: Callable[[int, int, float], None]) -> Params:
     """Minimises the negative log-likelihood of the demonstrations' responses."""
-    init: WarmStart = config.init  # type: ignore[assignment]
-    data = tokenize(config)
+    data = tokenize(config.task, init)
     rate = schedules.WarmupCosine(
         init.learning_rate, init.learning_rate / 20, init.warmup, max(init.steps, init.warmup + 1)
     )
@@ -85,7 +99,7 @@ def train_base(config: Config, progress: Callable[[int, int, float], None]) -> P
     params = config.policy.init(jax.random.key(init.seed))
     opt_state = optimizer.transform().init(params)
     step_program = jax.jit(functools.partial(_supervised_step, policy=config.policy), donate_argnums=(0, 1))
-    started = time.monotonic()
+    started, loss = time.monotonic(), jnp.float32(jnp.nan)
     for step in range(init.steps):
         rows = np.random.default_rng((init.seed, step)).integers(0, init.demonstrations, init.batch)
         batch = tuple(getattr(data, field.name)[rows] for field in dataclasses.fields(data))
@@ -98,9 +112,8 @@ def train_base(config: Config, progress: Callable[[int, int, float], None]) -> P
     return params
 
 
-def tokenize(config: Config) -> Demonstrations:
-    """All demonstrations of a config as arrays."""
-    init, task = config.init, config.task
+def tokenize(task: Any, init: WarmStart) -> Demonstrations:
+    """All demonstrations as arrays; `task` has a method `demonstration`."""
     pairs = [task.demonstration(init.seed, index) for index in range(init.demonstrations)]
     request = engine.pack_prompts(
         [problem.prompt for problem, _ in pairs], range(len(pairs)), task.tokenizer, task.max_prompt_tokens
@@ -133,7 +146,7 @@ def _supervised_step(
 
 @contextlib.contextmanager
 def _one_at_a_time(bases: epath.Path) -> Iterator[None]:
-    """Two runs started together make their base once. The lock dies with its process; object stores have none and need none."""
+    """Two runs started together make their base once. The lock dies with its process; object stores have none."""
     bases.mkdir(parents=True, exist_ok=True)
     if "://" in str(bases):
         yield

@@ -46,7 +46,7 @@ class Writers:
         if self._events is not None:
             for name, value in record.items():
                 if name != "step" and isinstance(value, numbers.Real) and math.isfinite(value):
-                    self._events.add_scalar(name, value, int(record["step"]))
+                    self._events.add_scalar(_tag(name), value, int(record["step"]))
 
     def write_samples(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Answers that are kept to be read, each with its "step"; TensorBoard shows the first answer to each prompt."""
@@ -71,6 +71,11 @@ class Writers:
         if self._events is not None:
             self._events.close()
             self._events = None
+
+
+def _tag(name: str) -> str:
+    """TensorBoard knows no @; tensorboardX would replace it too, and complain at every step."""
+    return name.replace("@", "_at_")
 
 
 def _event_writer(folder: str, resume_step: int) -> tensorboardX.SummaryWriter | None:

@@ -1,0 +1,67 @@
+"""What a valid config will probably not do as its author hopes: logged and kept in the summary, never refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from entropy_rl.config import Config
+from entropy_rl.controls.clip_cov import ClipCov
+from entropy_rl.controls.kl_cov import KlCov
+from entropy_rl.losses.cispo import CispoSurrogate
+from entropy_rl.ops.schedules import Schedule
+
+
+def advice(config: Config) -> list[str]:
+    """One sentence, with its remedy, per thing that looks like a mistake; a pure function of the config."""
+    found = [*_inert(config), *_selects_nothing(config), *_band_off_scale(config)]
+    surrogate = config.loss.surrogate
+    if isinstance(surrogate, CispoSurrogate) and _largest(surrogate.epsilon_high) < 1.0:
+        found.append(
+            f"CispoSurrogate.epsilon_high = {_largest(surrogate.epsilon_high):g} caps importance weights at "
+            f"{1.0 + _largest(surrogate.epsilon_high):g}, which is a bound of PPO; here the cap is 1 + epsilon_high, "
+            "and 4 is usual"
+        )
+    return found
+
+
+def _inert(config: Config) -> list[str]:
+    if config.update.steps_per_rollout > 1 or not any(isinstance(method, KlCov) for method in config.loss.penalties):
+        return []
+    return [
+        "KlCov does nothing with one optimiser step per rollout, because every ratio is 1; raise update.mini_batches "
+        "or update.epochs, or use ClipCov, which acts on-policy too"
+    ]
+
+
+def _selects_nothing(config: Config) -> list[str]:
+    """Selections of a fraction of a small batch: the published fractions are of batches of millions of tokens."""
+    tokens = config.rollout.prompts // config.update.mini_batches * config.rollout.responses
+    tokens *= config.task.max_response_tokens
+    found = []
+    for method in (*config.loss.gates, *config.loss.penalties):
+        if not hasattr(method, "fraction") or not hasattr(method, "max_fraction") or getattr(method, "minimum", 0):
+            continue
+        fraction = _largest(method.fraction)
+        if fraction > 0.0 and fraction * tokens < 1.0:  # 0 is a control that was switched off on purpose
+            found.append(
+                f"{type(method).__name__}.fraction = {fraction:g} of at most {tokens} tokens of a mini-batch is less "
+                f"than one token, so it never acts; use at least {1.0 / tokens:.1e}, a larger batch, or minimum=1"
+            )
+    return found
+
+
+def _band_off_scale(config: Config) -> list[str]:
+    banded = [method for method in config.loss.gates if isinstance(method, ClipCov)]
+    if not banded or getattr(config.advantages, "normalised", False):
+        return []
+    low, high = _largest(banded[0].omega_low), _largest(banded[0].omega_high)
+    return [
+        f"ClipCov's band ({low:g}, {high:g}) is in units of normalised advantages, but those of "
+        f"{type(config.advantages).__name__} are in the unit of the reward, so it may never act; use GroupNormalized, "
+        "scale the band, or use QuantileClipCov"
+    ]
+
+
+def _largest(value: Any) -> float:
+    """Of a number, or of all that a schedule gives."""
+    return value.extremes()[1] if isinstance(value, Schedule) else float(value)
