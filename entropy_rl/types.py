@@ -29,7 +29,7 @@ class Rollout:
     entropies: Array  # [B, T] float32, nats: at the sampling temperature
     unit_entropies: Array  # [B, T] float32, nats: at temperature 1
     temperature: Array  # [B] float32
-    sample_ids: Array  # [B] uint32: draw * G + sample, the identity of a sample wherever its row is placed
+    sample_ids: Array  # [B] uint32: a hash of (seed, draw, sample), the identity of a row wherever it is placed
     policy_version: Array  # [B] int32: optimiser steps of the parameters that sampled the row
     finished: Array  # [B] bool: ended with the end-of-sequence token; False if cut off at T
 
@@ -64,7 +64,7 @@ class TokenStats:
 
     The same class serves the whole mini-batch (detached, for selection) and a micro-batch (differentiable, for the
     loss).
-    `covariance` and `clipped` are only ever computed over the whole mini-batch.
+    `covariance`, `clipped` and `branch` are only ever computed over the whole mini-batch.
     """
 
     logprobs: Array  # [B, T] nats; carries the gradient
@@ -84,6 +84,9 @@ class TokenStats:
     roles: Array | None = None
     correct: Array | None = None  # [B] bool
     off_policy: Array | None = None
+    nucleus_entropies: Array | None = None  # [B, T] nats, of ops/nucleus.py; carries the gradient
+    expected_discriminators: Array | None = None  # [B, T] nats, of ops/discriminator.py; detached
+    branch: Array | None = None  # [B, T] bool: tokens that a Switch sends to its first surrogate
 
 
 @flax.struct.dataclass
@@ -101,6 +104,11 @@ class TrainState:
 class Policy(Protocol):
     """A language model as pure functions of a nested dict of arrays. Implementation: models/decoder.py."""
 
+    @property
+    def dtype(self) -> Any:
+        """Of activations, and of the weights that rollouts read."""
+        ...
+
     def init(self, key: Array) -> Params: ...
 
     def logical_axes(self) -> Any:
@@ -112,7 +120,7 @@ class Policy(Protocol):
         ...
 
     def head(self, params: Params) -> Array:
-        """[D, V]: logits are hidden @ head."""
+        """[V, D]: logits are hidden @ head.T."""
         ...
 
     def prefill(self, params: Params, prompts: Array, prompt_mask: Array) -> tuple[Cache, Array]:

@@ -61,14 +61,20 @@ def example_stats(
         roles=jnp.asarray(np.where(mask, rng.integers(0, 3, mask.shape), 0), jnp.int32),
         correct=jnp.asarray(correct),
         off_policy=jnp.asarray(mask & (rng.random(mask.shape) < 0.1)),
+        nucleus_entropies=floats(rng.gamma(1.0, 0.3, logprobs.shape)),
+        expected_discriminators=floats(rng.normal(0.0, 0.1, logprobs.shape)),
     )
     return stats
 
 
 def at(stats: TokenStats, logprobs: Array, entropies: Array) -> TokenStats:
-    """The same statistics at other log-probs and entropies, as the update builds them."""
+    """The same statistics at other log-probs and entropies; the gradient of the nucleus goes to the entropies."""
     log_ratio = jnp.clip(logprobs - stats.old_logprobs, -20.0, 20.0)
-    return dataclasses.replace(stats, logprobs=logprobs, entropies=entropies, log_ratio=log_ratio)
+    assert stats.nucleus_entropies is not None
+    nucleus = stats.nucleus_entropies + (entropies - jax.lax.stop_gradient(entropies))
+    return dataclasses.replace(
+        stats, logprobs=logprobs, entropies=entropies, log_ratio=log_ratio, nucleus_entropies=nucleus
+    )
 
 
 def value_and_grad(loss: PolicyLoss, stats: TokenStats, key: Array = KEY) -> tuple[Array, tuple[Array, Array]]:

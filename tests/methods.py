@@ -7,16 +7,23 @@ from collections.abc import Callable
 from typing import Any
 
 from entropy_rl.controls.clip_cov import ClipCov
+from entropy_rl.controls.covariance_weight import CovarianceWeight
 from entropy_rl.controls.entropy_bonus import EntropyBonus
+from entropy_rl.controls.entropy_discriminator import EntropyDiscriminator, VocabularyDiscriminator
+from entropy_rl.controls.entropy_flow import EntropyFlow
 from entropy_rl.controls.forking import ForkingTokens
-from entropy_rl.controls.importance import ImportanceCorrection
+from entropy_rl.controls.importance import ImportanceCorrection, SequenceImportance
 from entropy_rl.controls.kl_cov import KlCov
 from entropy_rl.controls.lp_reg import LpReg
+from entropy_rl.controls.maximum_entropy import MaximumEntropy
+from entropy_rl.controls.off_policy_mask import OffPolicySequenceMask
 from entropy_rl.controls.positive_nll import PositiveNll
 from entropy_rl.controls.quantile_clip_cov import QuantileClipCov
 from entropy_rl.controls.random_control import RandomControl
 from entropy_rl.controls.reference_kl import ReferenceKl
 from entropy_rl.controls.shaped_advantage import EntropyAdvantage, PlanningCredit
+from entropy_rl.controls.siren import Siren
+from entropy_rl.controls.steer import Steer
 from entropy_rl.losses.aggregation import ConstantNormaliser, PromptMean, SequenceMean, SequenceSum, TokenMean
 from entropy_rl.losses.cispo import CispoSurrogate
 from entropy_rl.losses.clip import ClippedSurrogate
@@ -26,6 +33,7 @@ from entropy_rl.losses.gppo import CeGppoSurrogate
 from entropy_rl.losses.gspo import GspoSurrogate
 from entropy_rl.losses.policy_loss import PolicyLoss
 from entropy_rl.losses.sapo import SapoSurrogate
+from entropy_rl.losses.switch import Switch
 from entropy_rl.losses.unclipped import UnclippedSurrogate
 from tests import oracles
 
@@ -83,7 +91,7 @@ def shaper(name: str, method: Any, oracle: Callable, neutral: Any) -> Case:
 BAND = ClipCov(fraction=0.1, omega_low=0.1, omega_high=3.0, max_fraction=0.2)
 
 SURROGATES = [
-    surrogate("ppo", PPO, oracles.ppo()),
+    surrogate("ppo", PPO, oracles.ppo(), ClippedSurrogate(1.0, float("inf")), like=UnclippedSurrogate()),
     surrogate("clip-higher", ClippedSurrogate(0.2, 0.28), oracles.ppo(0.2, 0.28)),
     surrogate(
         "dual-clip", ClippedSurrogate(0.2, 0.28, 1.3), oracles.ppo(0.2, 0.28, 1.3), ClippedSurrogate(dual_clip=1e9)
@@ -173,9 +181,57 @@ PENALTIES += [
     penalty("lp-reg", LpReg(0.2, 1.5, max_fraction=0.2), oracles.lp_reg(0.2, 1.5), LpReg(coefficient=0.0)),
     penalty("positive-nll", PositiveNll(), oracles.positive_nll(0.1), PositiveNll(0.0)),
 ]
+INFINITY = float("inf")
+SURROGATES += [
+    surrogate(
+        "switch",
+        Switch(LpReg(0.2, max_fraction=0.2), UnclippedSurrogate(), PPO),
+        oracles.lp_reg_switch(0.2),
+        Switch(LpReg(0.0), UnclippedSurrogate(), PPO),
+    )
+]
+GATES += [
+    gate("off-policy-mask", OffPolicySequenceMask(0.02), oracles.opsm(0.02), OffPolicySequenceMask(INFINITY)),
+    gate(
+        "sequence-mask",
+        SequenceImportance(0.9, 1.1),
+        oracles.sequence_importance(0.9, 1.1, False, True),
+        SequenceImportance(0.0, INFINITY, weight="none"),
+    ),
+    gate(
+        "sequence-product",
+        SequenceImportance(0.3, 3.0, "product", "sequence"),
+        oracles.sequence_importance(0.3, 3.0, True, False),
+        SequenceImportance(0.0, INFINITY, "product", "none"),
+    ),
+    gate("steer", Steer(), oracles.steer(True), Steer(1.0, 1.0)),
+    gate("steer-exponential", Steer(mapping="exponential"), oracles.steer(False), Steer(1.0, mapping="exponential")),
+    gate("covariance-weight", CovarianceWeight(), oracles.covariance_weight, CovarianceWeight(INFINITY)),
+    gate(
+        "entropy-discriminator",
+        EntropyDiscriminator(1.0),
+        oracles.entropy_discriminator(1.0),
+        EntropyDiscriminator(INFINITY),
+    ),
+    gate(
+        "vocabulary-discriminator",
+        VocabularyDiscriminator(0.5, 0.1, 0.2),
+        oracles.vocabulary_discriminator(0.5, 0.1),
+        VocabularyDiscriminator(INFINITY),
+    ),
+    gate("entropy-flow", EntropyFlow(0.7), oracles.entropy_flow(0.7), EntropyFlow(0.0)),
+    gate(
+        "random-by-gradient",
+        RandomControl(matched=EntropyDiscriminator(1.0), match="gradient_norm"),
+        oracles.random_by_gradient(oracles.entropy_discriminator(1.0)),
+        RandomControl(matched=EntropyDiscriminator(INFINITY), match="gradient_norm"),
+    ),
+]
+PENALTIES += [penalty("siren", Siren(0.4, 0.5), oracles.siren(0.4, 0.5), Siren(0.4, 0.0))]
 # The shaped advantage enters an unclipped surrogate, so that shaping alone is looked at.
 SHAPERS = [
     shaper("entropy-advantage", EntropyAdvantage(), oracles.entropy_advantage, EntropyAdvantage(alpha=0.0)),
     shaper("planning-credit", PlanningCredit(), oracles.planning_credit, PlanningCredit(alpha=0.0)),
+    shaper("maximum-entropy", MaximumEntropy(0.1), oracles.maximum_entropy(0.1), MaximumEntropy(0.0)),
 ]
 CASES = [*SURROGATES, *AGGREGATES, *GATES, *PENALTIES, *SHAPERS]

@@ -29,7 +29,7 @@ def double(stats: TokenStats) -> Stats:
             continue
         array = np.asarray(value)
         array = array.astype(np.float64) if array.dtype.kind == "f" else array
-        fields[name] = np.where(mask, array, 0) if array.shape == mask.shape else array
+        fields[name] = np.where(mask, array, array.dtype.type(0)) if array.shape == mask.shape else array
     s = SimpleNamespace(**fields)
     s.log_ratio = s.logprobs - s.old_logprobs
     s.ratio = np.exp(s.log_ratio)
@@ -278,3 +278,124 @@ def entropy_advantage(s: Stats) -> np.ndarray:
 
 def planning_credit(s: Stats) -> np.ndarray:
     return np.where(s.roles == 1, s.advantages + 0.2 * np.abs(s.advantages), s.advantages)
+
+
+# ---- gates by sequence and by entropy change -------------------------------------------------------------------------
+
+
+def opsm(delta: float) -> Callable:
+    def oracle(s: Stats, random: np.ndarray) -> np.ndarray:
+        left = row_mean(s.old_logprobs - s.logprobs, s.mask) > delta
+        return 1.0 - ((s.advantages < 0) & left)
+
+    return oracle
+
+
+def sequence_importance(low: float, high: float, product: bool, by_token: bool) -> Callable:
+    def oracle(s: Stats, random: np.ndarray) -> np.ndarray:
+        log_w = s.old_logprobs - s.rollout_logprobs
+        w = np.exp(np.where(s.mask, log_w, 0).sum(1, keepdims=True) if product else row_mean(log_w, s.mask))
+        return np.where((w >= low) & (w <= high), np.exp(log_w) if by_token else w, 0)
+
+    return oracle
+
+
+def signal(s: Stats) -> np.ndarray:
+    return np.exp(s.logprobs) * (s.logprobs + s.entropies)
+
+
+def steer(linear: bool) -> Callable:
+    def oracle(s: Stats, random: np.ndarray) -> np.ndarray:
+        p = np.exp(s.logprobs)
+        omega = np.abs(s.advantages / np.exp(s.old_logprobs) * p * (1 - p) * (s.logprobs + s.entropies))
+        low, high = omega[s.mask].min(), omega[s.mask].max()
+        return 1.2 - 0.4 * (omega - low) / (high - low) if linear else np.exp(np.log(0.8) / max(high, 0.02) * omega)
+
+    return oracle
+
+
+def covariance_weight(s: Stats, random: np.ndarray) -> np.ndarray:
+    valid = s.covariance[s.mask]
+    return np.exp(-((s.covariance - valid.mean()) ** 2) / 2 / valid.var())
+
+
+def entropy_discriminator(mu: float) -> Callable:
+    def oracle(s: Stats, random: np.ndarray) -> np.ndarray:
+        valid = signal(s)[s.mask]
+        return 1.0 - ((s.advantages < 0) & (signal(s) - valid.mean() < -mu * valid.std()))
+
+    return oracle
+
+
+def vocabulary_discriminator(mu: float, fraction: float) -> Callable:
+    def oracle(s: Stats, random: np.ndarray) -> np.ndarray:
+        cost = s.expected_discriminators - signal(s)
+        eligible = s.mask & (s.advantages < 0) & (cost > mu * cost[s.mask].std())
+        return 1.0 - top(cost, eligible, share(s, fraction))
+
+    return oracle
+
+
+def entropy_flow(strength: float) -> Callable:
+    def oracle(s: Stats, random: np.ndarray) -> np.ndarray:
+        flow = np.where(s.mask & ~ppo_clipped(s), -s.advantages * signal(s), 0)
+        up, down = flow[flow > 0].sum(), -flow[flow < 0].sum()
+        balance = strength * (down - up) / (down + up)
+        return np.where(flow > 0, 1 + balance, np.where(flow < 0, 1 - balance, 1.0))
+
+    return oracle
+
+
+def random_by_gradient(matched: Callable) -> Callable:
+    """Positive tokens in random order, one by one, as long as each brings the removed squares nearer to the target."""
+
+    def oracle(s: Stats, random: np.ndarray) -> np.ndarray:
+        squares = np.where(ppo_clipped(s), 0, s.advantages * s.ratio * (1 - np.exp(s.logprobs))) ** 2
+        target = squares[s.mask & (matched(s, random) == 0)].sum()
+        gate, removed = np.ones(s.mask.shape), 0.0
+        rows, columns = np.nonzero(s.mask & (s.advantages > 0))
+        for token in sorted(zip(rows, columns, strict=True), key=lambda token: -random[token]):
+            if removed >= target or abs(removed + squares[token] - target) > abs(removed - target):
+                break
+            gate[token], removed = 0.0, removed + squares[token]
+        return gate
+
+    return oracle
+
+
+# ---- what looks at the whole batch -----------------------------------------------------------------------------------
+
+
+def lp_reg_switch(fraction: float) -> Callable:
+    def oracle(s: Stats, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        negative = s.mask & (s.advantages < 0)
+        chosen = top(-s.logprobs, negative, int(np.floor(fraction * negative.sum() + 1e-6)))
+        chosen &= s.logprobs < s.proxy_logprobs
+        pairs = zip(unclipped(s, weight), ppo()(s, weight), strict=True)
+        value, slope = (np.where(chosen, one, other) for one, other in pairs)
+        return value, slope
+
+    return oracle
+
+
+def siren(anchor: float, coefficient: float) -> Callable:
+    def oracle(s: Stats, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        peaks = top(s.nucleus_entropies, s.mask, share(s, 0.2))
+        error = s.nucleus_entropies[peaks].mean() - anchor
+        value = np.where(s.mask, coefficient * error**2, 0)
+        return value, np.zeros_like(weight), 2 * coefficient * error * peaks / peaks.sum()
+
+    return oracle
+
+
+def maximum_entropy(alpha: float) -> Callable:
+    def oracle(s: Stats) -> np.ndarray:
+        future = np.zeros(s.mask.shape)
+        for row, t in zip(*np.nonzero(s.mask), strict=True):
+            future[row, t] = -s.logprobs[row, t] + s.entropies[row, t + 1 :][s.mask[row, t + 1 :]].sum()
+        for start in range(0, len(future), s.group_size):
+            block = slice(start, start + s.group_size)
+            future[block] -= future[block][s.mask[block]].mean()
+        return s.advantages + alpha * future
+
+    return oracle

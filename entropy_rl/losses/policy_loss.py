@@ -87,6 +87,7 @@ class Plan:
     weights: Array  # [B, T] of the aggregation
     gates: tuple[Array, ...]  # one [B, T] per gate, for metrics
     covariance: Array  # [B, T] for metrics
+    branch: Array | None = None  # [B, T] bool, of a Switch
 
 
 @flax.struct.dataclass
@@ -98,8 +99,7 @@ class PolicyLoss:
 
     Attributes:
       covariance_logprobs: "current" selects with the log-probs of this forward pass (under gradient accumulation that
-      costs
-        a statistics pass first); "old" selects with those of the rollout, which is free.
+        costs a statistics pass first); "old" selects with those of the rollout, which is free.
     """
 
     surrogate: Any
@@ -122,7 +122,8 @@ class PolicyLoss:
     def reads_statistics(self) -> bool:
         """Whether a method looks at the whole mini-batch before it decides on one token; if none, no pass is run."""
         deciding = (*self.gates, *self.penalties)
-        return bool(self.shapers) or any(getattr(method, "reads_statistics", True) for method in deciding)
+        switching = getattr(self.surrogate, "reads_statistics", False)
+        return switching or bool(self.shapers) or any(getattr(method, "reads_statistics", True) for method in deciding)
 
     def validate(self) -> None:
         """Raises ValueError that names the field, its value and the remedy. Called once, at start-up."""
@@ -154,24 +155,31 @@ class PolicyLoss:
 
     def plan(self, stats: TokenStats, key: Array) -> Plan:
         """Sees the whole mini-batch, detached; `stats.advantages` are unshaped."""
+        missing = sorted(name for name in self.requires if getattr(stats, name) is None)
+        if missing:
+            raise ValueError(
+                f"the loss requires {', '.join(missing)}, which this batch lacks; compute it, or drop the method"
+            )
         stats = jax.lax.stop_gradient(_padding_zeroed(stats))
         products = covariance.centred_product(stats.advantages, stats.logprobs, stats.mask)
-        clipped = self.surrogate.clipped(stats) & stats.mask
-        stats = dataclasses.replace(stats, covariance=products, clipped=clipped)
+        stats = dataclasses.replace(stats, covariance=products)
+        branch = self.surrogate.choose(stats, key) if hasattr(self.surrogate, "choose") else None
+        stats = dataclasses.replace(stats, branch=branch)
+        stats = dataclasses.replace(stats, clipped=self.surrogate.clipped(stats) & stats.mask)
         advantages = stats.advantages
         for shaper in self.shapers:
             advantages = shaper(dataclasses.replace(stats, advantages=advantages))
-        gates = tuple(gate(stats, _own_key(key, gate)) for gate in self.gates)
-        selected = tuple(penalty.select(stats, _own_key(key, penalty)) for penalty in self.penalties)
+        gates = tuple(gate(stats, own_key(key, gate)) for gate in self.gates)
+        selected = tuple(penalty.select(stats, own_key(key, penalty)) for penalty in self.penalties)
         product = jnp.ones_like(stats.logprobs)
         for gate in gates:
             product = product * gate
         weights = self.aggregate(stats.mask, stats.group_size)
-        return Plan(advantages, product, selected, weights, gates, products)
+        return Plan(advantages, product, selected, weights, gates, products, branch)
 
     def __call__(self, stats: TokenStats, plan: Plan) -> Array:
         """This part's share [] of the loss of the mini-batch that was planned."""
-        stats = _padding_zeroed(dataclasses.replace(stats, advantages=plan.advantages))
+        stats = _padding_zeroed(dataclasses.replace(stats, advantages=plan.advantages, branch=plan.branch))
         tokens = plan.gate * self.surrogate(stats)  # [B, T]
         for penalty, selected in zip(self.penalties, plan.selected, strict=True):
             tokens = tokens + penalty(stats, selected)
@@ -184,6 +192,6 @@ def _padding_zeroed(stats: TokenStats) -> TokenStats:
     return jax.tree.map(lambda x: masked.zeroed(x, mask) if x.shape == mask.shape else x, stats)
 
 
-def _own_key(key: Array, method: Any) -> Array:
+def own_key(key: Array, method: Any) -> Array:
     """A key that depends on the method and not on its place among others, so that order never matters."""
     return jax.random.fold_in(key, zlib.crc32(type(method).__name__.encode()))

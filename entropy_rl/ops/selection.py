@@ -75,6 +75,33 @@ def random_subset(
     return largest(random_scores(key, sample_ids, eligible.shape[1]), eligible, count, max_fraction, minimum)
 
 
+def random_until(key: Array, eligible: Array, sample_ids: Array, amounts: Array, target: Array) -> Array:
+    """Marks eligible tokens, drawn uniformly without replacement, until their amounts add up to the target.
+
+    The token that crosses the target is taken if that comes nearer to it.
+
+    Args:
+      eligible: [B, T] bool.
+      sample_ids: [B] uint32.
+      amounts: [B, T] float32 >= 0.
+      target: [] float32; all eligible tokens are taken if they do not reach it.
+
+    Returns:
+      [B, T] bool.
+    """
+    image = jax.lax.bitcast_convert_type(random_scores(key, sample_ids, eligible.shape[1]), jnp.uint32)
+    amounts, top = masked.zeroed(amounts, eligible), jnp.uint32(0x80000000)
+
+    def refine(index: Array, threshold: Array) -> Array:
+        candidate = threshold | (top >> index.astype(jnp.uint32))
+        return jnp.where(masked.sum(amounts, image >= candidate) >= target, candidate, threshold)
+
+    threshold = jax.lax.fori_loop(0, 32, refine, jnp.uint32(0))  # of the draw that reaches the target
+    within, beyond = (masked.sum(amounts, chosen) for chosen in (image > threshold, image >= threshold))
+    reached = jnp.where(beyond - target <= target - within, image >= threshold, image > threshold)
+    return reached & eligible
+
+
 def random_scores(key: Array, sample_ids: Array, length: int) -> Array:
     """[B, length] float32 > 0 in uniformly random order; 2^30 values, so that ties are rare."""
     bits = jax.vmap(lambda sample: jax.random.bits(jax.random.fold_in(key, sample), (length,)))(sample_ids)
@@ -136,7 +163,7 @@ def ranked(scores: Array, count: Array, capacity: int) -> Array:
 
 
 def _row_shards(batch: int) -> int:
-    """Pieces that the rows are cut into; 1 where they do not divide, or inside shard_map, where they are cut already."""
+    """Pieces that the rows are cut into; 1 where they do not divide, and inside shard_map."""
     shards = partition.batch_shards()
     inside = set(partition.BATCH_AXES) & set(jax.sharding.get_abstract_mesh().manual_axes)
     return 1 if inside or batch % shards else shards
