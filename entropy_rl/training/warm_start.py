@@ -27,7 +27,7 @@ from entropy_rl.rollout import engine
 from entropy_rl.training import checkpoints
 from entropy_rl.types import Array, Params, Policy
 
-FORMAT = 1  # of the cache; raise it when the procedure changes, so that old bases are not taken for new ones
+FORMAT = 2  # of the cache; raise it when the procedure changes, so that old bases are not taken for new ones
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,8 +96,8 @@ def train_base(config: Config, init: WarmStart, progress: Callable[[int, int, fl
         init.learning_rate, init.learning_rate / 20, init.warmup, max(init.steps, init.warmup + 1)
     )
     optimizer = AdamW(learning_rate=rate, weight_decay=0.01)
-    params = config.policy.init(jax.random.key(init.seed))
-    opt_state = optimizer.transform().init(params)
+    params = jax.jit(config.policy.init)(jax.random.key(init.seed))  # op by op it would be sixty small programs
+    opt_state = jax.jit(optimizer.transform().init)(params)
     step_program = jax.jit(functools.partial(_supervised_step, policy=config.policy), donate_argnums=(0, 1))
     started, loss = time.monotonic(), jnp.float32(jnp.nan)
     for step in range(init.steps):
