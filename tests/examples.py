@@ -19,7 +19,7 @@ N_ORACLE_BATCHES = 50
 def example_stats(
     seed: int = 0,
     padding: float = 0.0,
-    prompts: int = 3,
+    prompts: int = 4,
     group_size: int = 4,
     length: int = 12,
     on_policy: bool = False,
