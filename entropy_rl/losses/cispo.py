@@ -21,7 +21,11 @@ class CispoSurrogate:
     Slot: surrogate. Its value follows log pi, not the objective: do not read a curve of it.
     Entropy: rare tokens, whose ratios move most, keep their gradient, where PPO drops them.
 
-    Gradient with respect to log pi_t, times -1: clip(r, 1 - epsilon_low, 1 + epsilon_high) A in every quadrant.
+    Gradient with respect to log pi_t, times -1:
+
+                 everywhere
+        A > 0    clip(r, 1 - epsilon_low, 1 + epsilon_high) A
+        A < 0    clip(r, 1 - epsilon_low, 1 + epsilon_high) A
     """
 
     epsilon_low: float = 1.0

@@ -25,9 +25,11 @@ class ClippedSurrogate:
 
     Gradient with respect to log pi_t, times -1:
 
-                 r < 1 - epsilon_low   inside   r > 1 + epsilon_high   r > c
+                 r < 1 - epsilon_low   inside   r > 1 + epsilon_high   r > dual_clip
         A > 0    r A                   r A      0                      0
-        A < 0    0                     r A      r A                    0 (r A without dual clip)
+        A < 0    0                     r A      r A                    0
+
+    and without a dual clip nothing is beyond it.
 
     Attributes:
       dual_clip: None, or c > 1 + epsilon_high; bounds the loss of a bad token that became much likelier.

@@ -25,9 +25,9 @@ class DppoSurrogate:
 
     Gradient with respect to log pi_t, times -1:
 
-                 moved down by > delta   near   moved up by > delta
-        A > 0    r A                     r A    0
-        A < 0    0                       r A    r A
+                 p < p_old and D > delta   inside   p > p_old and D > delta
+        A > 0    r A                       r A      0
+        A < 0    0                         r A      r A
     """
 
     delta: float = 0.2  # probability, or nats for binary_kl

@@ -22,7 +22,8 @@ class GmpoSurrogate:
     Slot: surrogate, with SequenceMean; the advantage is that of the response.
     Entropy: one outlier ratio moves a geometric mean little, so bounds can be wide and rare tokens may rise.
 
-    Gradient with respect to log pi_t, times -1 and times n_i, with g_i the geometric mean:
+    Gradient with respect to log pi_t of the sum over the n_i tokens, times -1, with g the geometric mean and d the log
+    ratio:
 
                  d < -epsilon_low   inside   d > epsilon_high
         A > 0    g A                g A      0

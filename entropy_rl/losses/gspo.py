@@ -22,7 +22,7 @@ class GspoSurrogate:
     differ within a response; with equal ones both forms agree in value and gradient.
     Entropy: whole responses leave the update, so no token is singled out; 10 to 30 % of them are clipped as published.
 
-    Gradient with respect to log pi_t, times -1 and times n_i:
+    Gradient with respect to log pi_t of the sum over the n_i tokens, times -1, with s = s_i:
 
                  s < 1 - epsilon_low   inside   s > 1 + epsilon_high
         A > 0    s A                   s A      0

@@ -20,7 +20,11 @@ class SapoSurrogate:
     Slot: surrogate; published with SequenceMean.
     Entropy: falling bad tokens spread their mass over the whole vocabulary, so they are held a little tighter.
 
-    Gradient with respect to log pi_t, times -1, in every quadrant: 4 s (1 - s) r A with s the sigmoid; r A at r = 1.
+    Gradient with respect to log pi_t, times -1, which is A at r = 1:
+
+                 everywhere
+        A > 0    4 sigmoid(tau_positive (r - 1)) sigmoid(-tau_positive (r - 1)) r A
+        A < 0    4 sigmoid(tau_negative (r - 1)) sigmoid(-tau_negative (r - 1)) r A
     """
 
     tau_positive: float = 1.0

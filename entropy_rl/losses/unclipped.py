@@ -18,7 +18,11 @@ class UnclippedSurrogate:
     Slot: surrogate.
     Entropy: no bound holds a bad token's fall or a good one's rise; use it with a penalty, or on-policy.
 
-    Gradient with respect to log pi_t, times -1: r A everywhere.
+    Gradient with respect to log pi_t, times -1:
+
+                 everywhere
+        A > 0    r A
+        A < 0    r A
     """
 
     def __call__(self, stats: TokenStats) -> Array:  # [B, T]

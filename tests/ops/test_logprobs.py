@@ -36,9 +36,14 @@ def gradient(function, inputs):
     return jax.jit(jax.grad(loss, argnums=(0, 1)))(hidden, head)
 
 
+def tiles_of(monkeypatch, tokens):
+    monkeypatch.setattr(logprobs, "SMALLEST_TILE", 1)
+    monkeypatch.setattr(logprobs, "TILE_ELEMENTS", tokens * BATCH * VOCABULARY)
+
+
 @pytest.mark.parametrize("tile_tokens", [1, 2, 3, 7])
 def test_tiles_of_any_size_give_the_dense_values_and_gradients(monkeypatch, inputs, tile_tokens):
-    monkeypatch.setattr(logprobs, "TILE_ELEMENTS", tile_tokens * BATCH * VOCABULARY)
+    tiles_of(monkeypatch, tile_tokens)
     for tiled, exact in zip(logprobs.logprobs_and_entropies(*inputs), dense(*inputs), strict=True):
         np.testing.assert_allclose(tiled, exact, atol=1e-5)
     for tiled, exact in zip(gradient(logprobs.logprobs_and_entropies, inputs), gradient(dense, inputs), strict=True):
@@ -54,7 +59,7 @@ def test_two_equal_logits_give_minus_log_two_and_log_two():
 
 
 def test_no_array_of_all_logits_exists(monkeypatch, inputs):
-    monkeypatch.setattr(logprobs, "TILE_ELEMENTS", BATCH * VOCABULARY)
+    tiles_of(monkeypatch, 1)
     program = jax.make_jaxpr(lambda *a: gradient(logprobs.logprobs_and_entropies, a))(*inputs)
     assert f"[{BATCH},{LENGTH},{VOCABULARY}]" not in str(program)
     assert f"[{BATCH},1,{VOCABULARY}]" in str(program)
