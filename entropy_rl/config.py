@@ -13,6 +13,9 @@ from entropy_rl.ops.optimizer import AdamW
 from entropy_rl.parallel.mesh import MeshShape
 from entropy_rl.tasks.countdown import Countdown
 
+HIGHEST_SEED = 1 << 31
+PROVIDED = frozenset({"roles", "rollout_logprobs", "reference_logprobs", "correct"})  # optional fields of Experience
+
 
 @dataclasses.dataclass(frozen=True)
 class WarmStart:
@@ -91,7 +94,8 @@ class UpdateConfig:
       mini_batches: optimiser steps per epoch; each sees prompts / mini_batches whole groups.
       epochs: passes over a rollout.
       micro_batches: pieces of a mini-batch whose gradients are accumulated; memory, not results, depends on it.
-      rescore: recompute the rollout's log-probs with the update's own arithmetic before the first step. Off: the engine's serve.
+      rescore: recompute the rollout's log-probs with the update's own arithmetic before the first step, instead of
+        taking the engine's.
     """
 
     mini_batches: int = 4
@@ -205,7 +209,8 @@ class Config:
           ValueError: that names the field, its value, the rule and the remedy.
         """
         _at_least("steps", self.steps, 1)
-        _at_least("seed", self.seed, 0)
+        if not 0 <= self.seed < HIGHEST_SEED:
+            raise ValueError(f"seed is {self.seed}; it must be in [0, {HIGHEST_SEED}), for keys are made from 32 bits")
         self.task.validate()
         config = self.resolved()
         parts = (
@@ -221,6 +226,7 @@ class Config:
             if hasattr(part, "validate"):  # a method without numbers has nothing to check
                 part.validate()
         config._validate_batches(devices)
+        config._validate_requirements()
         config._validate_task()
 
     def _validate_batches(self, devices: int) -> None:
@@ -233,14 +239,27 @@ class Config:
         per_step = prompts // update.mini_batches
         if per_step % update.micro_batches:
             raise ValueError(
-                f"a mini-batch of {per_step} prompts does not split into update.micro_batches = {update.micro_batches}; "
-                "choose a divisor"
+                f"a mini-batch of {per_step} prompts does not split into update.micro_batches = "
+                f"{update.micro_batches}; choose a divisor"
             )
         data, fsdp, _ = self.mesh.resolve(devices)
         if (per_step // update.micro_batches) % (data * fsdp):
             raise ValueError(
-                f"a micro-batch of {per_step // update.micro_batches} prompts does not split over {data * fsdp} devices "
-                "(mesh.data x mesh.fsdp); raise rollout.prompts, lower update.micro_batches or use a smaller mesh"
+                f"a micro-batch of {per_step // update.micro_batches} prompts does not split over {data * fsdp} "
+                "devices (mesh.data x mesh.fsdp); raise rollout.prompts, lower update.micro_batches or shrink the mesh"
+            )
+
+    def _validate_requirements(self) -> None:
+        missing = self.loss.requires - PROVIDED
+        if missing:
+            raise ValueError(
+                f"a method of the loss requires {', '.join(sorted(missing))}, which this trainer does not compute; "
+                "leave the method out"
+            )
+        if "rollout_logprobs" in self.loss.requires and not self.update.rescore:
+            raise ValueError(
+                "the loss corrects for the difference between sampler and trainer, but update.rescore is false, so "
+                "both are the sampler's; set update.rescore=true"
             )
 
     def _validate_task(self) -> None:

@@ -102,8 +102,8 @@ def one_token(
 
 
 def _scores(equation: str, query: Array, key: Array) -> Array:
-    scale = query.shape[-1] ** -0.5
-    return jnp.einsum(equation, query * scale, key, preferred_element_type=jnp.float32)
+    scores = jnp.einsum(equation, query, key, preferred_element_type=jnp.float32)
+    return scores * query.shape[-1] ** -0.5  # after the product: bfloat16 queries would round
 
 
 def _softmax(scores: Array, dtype: jnp.dtype) -> Array:

@@ -1,7 +1,7 @@
 """The policy: a decoder with RMSNorm, rotary positions, grouped-query attention and SwiGLU, its layers scanned.
 
-Flax builds one block and names its parameters; blocks are stacked `[L, ...]` and run with `jax.lax.scan`, so that compile
-time does not grow with depth. After `init` everyone sees a plain nested dict of arrays.
+Flax builds one block and names its parameters; blocks are stacked `[L, ...]` and run with `jax.lax.scan`, so that
+compile time does not grow with depth. After `init` everyone sees a plain nested dict of arrays.
 """
 
 from __future__ import annotations
@@ -65,13 +65,12 @@ class Decoder:
 
     def init(self, key: Array) -> Params:
         """Random parameters: a nested dict, every array of `layers` stacked [L, ...]."""
-        return nn.meta.unbox(self._boxed_init(key))
+        return jax.tree.map(lambda box: box.value, self._boxed_init(key), is_leaf=_is_box)
 
     def logical_axes(self) -> Any:
         """A tree like the parameters', each leaf the tuple of its logical axis names."""
         boxed = jax.eval_shape(self._boxed_init, jax.random.key(0))
-        is_box = lambda leaf: isinstance(leaf, nn.Partitioned)  # noqa: E731
-        axes = jax.tree.map(lambda leaf: leaf.names, boxed, is_leaf=is_box)
+        axes = jax.tree.map(lambda box: box.names, boxed, is_leaf=_is_box)
         is_axes = lambda leaf: isinstance(leaf, tuple)  # noqa: E731
         return axes | {"layers": jax.tree.map(lambda names: ("layers", *names), axes["layers"], is_leaf=is_axes)}
 
@@ -80,6 +79,11 @@ class Decoder:
         outer = dict(Outer(self).init(outer_key)["params"])
         block = lambda k: Block(self).init(k, method=Block.build)["params"]  # noqa: E731
         return outer | {"layers": jax.vmap(block)(jax.random.split(layers_key, self.layers))}
+
+    @property
+    def dtype(self) -> jnp.dtype:
+        """Of activations, and of the weights that rollouts read."""
+        return jnp.dtype(self.compute_dtype)
 
     def head(self, params: Params) -> Array:
         """[V, D] in the compute type: logits are hidden @ head.T."""
@@ -192,18 +196,12 @@ class Outer(nn.Module):
     @nn.compact
     def __call__(self) -> None:
         config, dtype = self.config, jnp.dtype(self.config.param_dtype)
-        normal = nn.initializers.normal(config.width**-0.5)
-        self.param(
-            "embedding", nn.with_partitioning(normal, ("vocab", "embed")), (config.vocab_size, config.width), dtype
-        )
-        self.param("final_norm", nn.with_partitioning(nn.initializers.ones, ("norm",)), (config.width,), dtype)
+        table = nn.with_partitioning(nn.initializers.normal(config.width**-0.5), ("vocab", "embed"))
+        scale = nn.with_partitioning(nn.initializers.ones, ("norm",))
+        self.param("embedding", table, (config.vocab_size, config.width), dtype, unbox=False)
+        self.param("final_norm", scale, (config.width,), dtype, unbox=False)
         if not config.tied_embeddings:
-            self.param(
-                "unembedding",
-                nn.with_partitioning(normal, ("vocab", "embed")),
-                (config.vocab_size, config.width),
-                dtype,
-            )
+            self.param("unembedding", table, (config.vocab_size, config.width), dtype, unbox=False)
 
 
 class Block(nn.Module):
@@ -232,8 +230,9 @@ class Block(nn.Module):
         self.down = self._param("down", down, (c.feed_forward, c.width), "mlp", "embed")
 
     def _param(self, name: str, initializer: Any, shape: tuple[int, ...], *axes: str) -> Array:
-        stored = self.param(name, nn.with_partitioning(initializer, axes), shape, jnp.dtype(self.config.param_dtype))
-        return nn.meta.unbox(stored).astype(self.config.compute_dtype)
+        dtype = jnp.dtype(self.config.param_dtype)
+        stored: Any = self.param(name, nn.with_partitioning(initializer, axes), shape, dtype, unbox=False)
+        return (stored.value if _is_box(stored) else stored).astype(self.config.compute_dtype)
 
     def build(self) -> None:
         """Makes the parameters; computes nothing."""
@@ -256,6 +255,11 @@ class Block(nn.Module):
         hidden = hidden + jnp.einsum("BTNH,NHD->BTD", attended, self.output)
         normed = rms_norm(hidden, self.mlp_norm, self.config.norm_epsilon)
         return hidden + (jax.nn.silu(normed @ self.gate) * (normed @ self.up)) @ self.down
+
+
+def _is_box(leaf: Any) -> bool:
+    """Flax boxes hold logical axes; its own unboxing would take them for axes of the mesh in context."""
+    return isinstance(leaf, nn.Partitioned)
 
 
 def rms_norm(x: Array, scale: Array, epsilon: float) -> Array:

@@ -6,8 +6,8 @@ The backward pass recomputes each tile. With g and e the cotangents of log-prob 
 
     d logits_v = g (1[v = target] - p_v) - e p_v (log p_v + entropy)
 
-so that one function serves rescoring, the statistics pass and the update. Four matrix products in all: one forward, three
-backward.
+so that one function serves rescoring, the statistics pass and the update. Four matrix products in all: one forward,
+three backward.
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import PartitionSpec
 
+from entropy_rl.ops import partition
 from entropy_rl.types import Array
 
-TILE_ELEMENTS = 1 << 23  # of float32 logits at a time: 32 MiB
+TILE_ELEMENTS = 1 << 23  # of float32 logits at a time on a device: 32 MiB
+SMALLEST_TILE = 256  # tokens: fewer leave matrix units idle
 
 
 def logprobs_and_entropies(hidden: Array, head: Array, targets: Array, temperature: Array) -> tuple[Array, Array]:
@@ -35,8 +38,19 @@ def logprobs_and_entropies(hidden: Array, head: Array, targets: Array, temperatu
     Returns:
       log-probabilities and entropies, both [B, T] float32 in nats.
     """
+    if partition.batch_shards() == 1 or hidden.shape[0] % partition.batch_shards():
+        return _local(hidden, head, targets, temperature)
+    # By hand, so that each device tiles its own rows and the head's gradient is reduced once and not in every tile.
+    rows = PartitionSpec(partition.BATCH_AXES)
+    specs = {"in_specs": (rows, PartitionSpec(), rows, rows), "out_specs": (rows, rows)}
+    by_device = jax.shard_map(_local, **specs, axis_names=set(partition.BATCH_AXES), check_vma=False)
+    return by_device(hidden, head, targets, temperature)
+
+
+def _local(hidden: Array, head: Array, targets: Array, temperature: Array) -> tuple[Array, Array]:
     batch, length, _ = hidden.shape
-    tokens = max(1, min(length, TILE_ELEMENTS // max(1, batch * head.shape[0])))  # of each row, in one tile
+    fitting = max(TILE_ELEMENTS // (batch * head.shape[0]), -(-SMALLEST_TILE // batch))
+    tokens = max(1, min(length, fitting))  # of each row, in one tile
     padding = -length % tokens
     hidden, targets = _pad(hidden, padding), _pad(targets, padding)
     scored: Any = _tiled(tokens, hidden, head, targets, temperature)

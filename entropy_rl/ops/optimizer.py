@@ -7,6 +7,8 @@ from typing import Any
 import flax.struct
 import optax
 
+from entropy_rl.ops import schedules
+
 
 @flax.struct.dataclass
 class AdamW:
@@ -36,14 +38,11 @@ class AdamW:
 
     def validate(self) -> None:
         """Raises ValueError for a number outside its range."""
+        schedules.check(
+            self, "learning_rate", 0.0, remedy="1e-6 is usual for a large model, 3e-4 for the embedded task"
+        )
         for name in ("beta1", "beta2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"optimizer.{name} is {getattr(self, name)}; it must be in [0, 1)")
-        if self.max_gradient_norm <= 0:
-            raise ValueError(
-                f"optimizer.max_gradient_norm is {self.max_gradient_norm}; it must be > 0 (1e9 never clips)"
-            )
-        if self.weight_decay < 0:
-            raise ValueError(f"optimizer.weight_decay is {self.weight_decay}; it must be >= 0")
-        if isinstance(self.learning_rate, (int, float)) and not self.learning_rate > 0:
-            raise ValueError(f"optimizer.learning_rate is {self.learning_rate}; it must be > 0")
+            schedules.check(self, name, 0.0, 1.0 - 1e-7, "0.9 and 0.999 are usual")
+        schedules.check(self, "epsilon", 0.0, remedy="1e-8 is usual", open_low=True)
+        schedules.check(self, "weight_decay", 0.0, remedy="0 is none")
+        schedules.check(self, "max_gradient_norm", 0.0, remedy="1e9 never clips", open_low=True)

@@ -10,7 +10,9 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from entropy_rl.ops.partition import BATCH_AXES
 
-RULES: dict[str, str | None] = {
+Rules = dict[str, str | None]
+
+TRAINING_RULES: Rules = {
     "vocab": "tensor",
     "heads": "tensor",
     "kv_heads": "tensor",
@@ -20,18 +22,21 @@ RULES: dict[str, str | None] = {
     "head": None,
     "norm": None,
 }
+ROLLOUT_RULES: Rules = TRAINING_RULES | {"embed": None}  # a token is too little work to gather weights for
 
 
-def parameter_shardings(mesh: Mesh, logical_axes: Any, shapes: Any) -> Any:
+def parameter_shardings(mesh: Mesh, logical_axes: Any, shapes: Any, rules: Rules = TRAINING_RULES) -> Any:
     """A tree of NamedSharding for parameters whose leaves have those logical axes and shapes."""
     is_axes = lambda leaf: isinstance(leaf, tuple)  # noqa: E731
-    return jax.tree.map(lambda axes, leaf: _sharding(mesh, axes, leaf.shape), logical_axes, shapes, is_leaf=is_axes)
+    return jax.tree.map(
+        lambda axes, leaf: _sharding(mesh, axes, leaf.shape, rules), logical_axes, shapes, is_leaf=is_axes
+    )
 
 
-def _sharding(mesh: Mesh, axes: tuple[str | None, ...], shape: tuple[int, ...]) -> NamedSharding:
+def _sharding(mesh: Mesh, axes: tuple[str | None, ...], shape: tuple[int, ...], rules: Rules) -> NamedSharding:
     entries = []
     for axis, size in zip(axes, shape, strict=True):
-        mesh_axis = RULES[axis] if axis else None
+        mesh_axis = rules[axis] if axis else None
         if mesh_axis and size % mesh.shape[mesh_axis]:
             logging.log_first_n(
                 logging.WARNING,
@@ -46,8 +51,8 @@ def _sharding(mesh: Mesh, axes: tuple[str | None, ...], shape: tuple[int, ...]) 
 def state_shardings(mesh: Mesh, parameters: Any, state: Any) -> Any:
     """Shardings for a state that holds parameters, and moments shaped like them, anywhere in its tree.
 
-    A leaf whose path ends in a parameter's path, with that parameter's shape, lies as the parameter does; all others are
-    whole on every device.
+    A leaf whose path ends in a parameter's path, with that parameter's shape, lies as the parameter does; all others
+    are whole on every device.
 
     Args:
       parameters: tree of (ShapeDtypeStruct with sharding) of the parameters.

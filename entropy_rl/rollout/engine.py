@@ -200,6 +200,6 @@ def generate(
     return Rollout(
         prompts=prompts, prompt_mask=prompt_mask, responses=loop.responses, response_mask=mask,
         logprobs=loop.logprobs, entropies=loop.entropies, unit_entropies=loop.unit_entropies,
-        temperature=temperatures, sample_ids=repeated_draws * group_size + samples,
+        temperature=temperatures, sample_ids=jax.vmap(jax.random.bits)(keys),
         policy_version=jnp.full((rows,), policy_version, jnp.int32), finished=loop.done,
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """One token per row by inverting the cumulative distribution, and the randomness that decides it.
 
-A sample is a pure function of (seed, purpose, draw, sample, position), wherever its row is placed and whatever shares its
-batch. One uniform number per token; Gumbel noise would need one per vocabulary entry.
+A sample is a pure function of (seed, purpose, draw, sample, position), wherever its row is placed and whatever shares
+its batch. One uniform number per token; Gumbel noise would need one per vocabulary entry.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Purpose(enum.IntEnum):
     VALIDATION = 1
     TEST = 2
     UPDATE = 3
-    WARM_START = 4
+    MINI_BATCHES = 4
 
 
 def row_keys(seed: Array | int, purpose: Array | int, draws: Array, samples: Array) -> Array:

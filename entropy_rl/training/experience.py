@@ -10,10 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from entropy_rl.config import HIGHEST_SEED
+from entropy_rl.ops import partition
 from entropy_rl.problem import Problem, Task, Verdict
+from entropy_rl.rollout.sampling import Purpose
 from entropy_rl.types import Array, Experience, Rollout
-
-HIGHEST_SEED = 1 << 31
 
 
 def stream_index(size: int | None, seed: int, cursor: int) -> int:
@@ -29,7 +30,7 @@ def stream_index(size: int | None, seed: int, cursor: int) -> int:
 
 @functools.lru_cache(maxsize=2)
 def _epoch_order(size: int, seed: int, epoch: int) -> np.ndarray:
-    return np.random.default_rng((seed, epoch)).permutation(size)
+    return np.random.default_rng((seed, Purpose.TRAIN, epoch)).permutation(size)
 
 
 def draw_problems(task: Task, seed: int, cursor: int, count: int) -> list[Problem]:
@@ -90,7 +91,7 @@ def mini_batches(experience: Experience, count: int, epochs: int, seed: int, ste
     """Whole groups in an order that is a pure function of (seed, step, epoch)."""
     prompts = experience.prompts.shape[0]
     for epoch in range(epochs):
-        order = np.random.default_rng((seed, step, epoch)).permutation(prompts).astype(np.int32)
+        order = np.random.default_rng((seed, Purpose.MINI_BATCHES, step, epoch)).permutation(prompts).astype(np.int32)
         for chosen in order.reshape(count, -1):
             yield _take_groups(experience, chosen)
 
@@ -103,4 +104,4 @@ def _take_groups(experience: Experience, chosen: Array) -> Experience:
         grouped = array.reshape(prompts, -1, *array.shape[1:])[chosen]  # [P', n, ...]
         return grouped.reshape(-1, *array.shape[1:])
 
-    return jax.tree.map(take, experience)
+    return jax.tree.map(lambda array: partition.by_rows(take(array)), experience)

@@ -12,6 +12,7 @@ from absl import logging
 from etils import epath
 
 from entropy_rl.config import Config
+from entropy_rl.ops import schedules
 from entropy_rl.problem import Problem, Verdict
 from entropy_rl.rollout.sampling import Purpose
 from entropy_rl.training import metrics, samples, workdirs
@@ -71,9 +72,8 @@ def train_step(session: Session) -> None:
     problems = draw_problems(session.task, config.seed, session.cursor, config.rollout.prompts)
     draws = range(session.cursor, session.cursor + len(problems))
     prompts = [problem.prompt for problem in problems]
-    rollout = session.engine(
-        session.state.params, prompts, draws, Purpose.TRAIN, config.rollout.temperature, session.state.step
-    )
+    params = session.publish(session.state.params)
+    rollout = session.engine(params, prompts, draws, Purpose.TRAIN, config.rollout.temperature, session.state.step)
     jax.block_until_ready(rollout)
     clock.lap("time/rollout")
     verdicts = judge(session.engine, session.task, config.reward, problems, rollout)
@@ -108,8 +108,9 @@ def finish(session: Session) -> Run:
 
 def _experience(session: Session, rollout: Rollout, verdicts: list[Verdict]) -> Experience:
     config, requires = session.config, session.config.loss.requires
+    estimator = schedules.resolve(config.advantages, session.state.step)
     experience = build_experience(
-        rollout, rewards_of(verdicts), is_correct(verdicts), config.advantages, requires, session.task
+        rollout, rewards_of(verdicts), is_correct(verdicts), estimator, requires, session.task
     )
     if config.update.rescore:
         old_logprobs, old_entropies = session.rescore(session.state.params, experience)
@@ -129,8 +130,7 @@ def _update(session: Session, experience: Experience) -> dict[str, Any]:
     pieces = mini_batches(experience, config.update.mini_batches, config.update.epochs, config.seed, session.step)
     for number, mini_batch in enumerate(pieces):
         key = session.update_key(number)
-        with jax.set_mesh(session.placement.mesh):
-            session.state, figures = session.update(session.state, mini_batch, config.loss, config.optimizer, key)
+        session.state, figures = session.update(session.state, mini_batch, config.loss, config.optimizer, key)
         measured.append(figures)
     return metrics.reduce([jax.device_get(figures) for figures in measured])
 
@@ -140,7 +140,7 @@ def _evaluate(session: Session, split: str) -> tuple[dict[str, float], dict[str,
     count = config.problems if split == "validation" else config.test_problems
     problems: list[Problem] = held_out(session.task, split, count)
     result = evaluate(
-        session.engine, session.state.params, session.task, split, problems,
+        session.engine, session.publish(session.state.params), session.task, split, problems,
         config.samples, config.temperature, session.config.rollout.prompts,
     )  # fmt: skip
     return result.metrics(split), result.intervals()

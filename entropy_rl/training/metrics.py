@@ -54,6 +54,14 @@ update/learning_rate               | 1          | last     | of the last optimis
 update/log_ratio_mean              | nats       | mean     | log pi - log pi_old, mean over tokens
 update/log_ratio_abs_max           | nats       | max      | largest |log pi - log pi_old| of a token
 update/tokens                      | tokens     | sum      | valid response tokens
+reference/kl                       | nats/token | mean     | k3 of log pi - log pi_ref, mean over tokens
+reference/reset                    | 0 or 1     |          | the reference was set to the policy before this step
+value/loss                         | score^2    | mean     | of the value head, as it enters the loss
+value/mean                         | score      | mean     | of the value head after the rollout, mean over tokens
+value/explained_variance           | share      | mean     | 1 - var(return - value) / var(return), over tokens
+refinement/attempted               | share      |          | groups without a right answer that were given a refinement
+refinement/right                   | share      |          | of the refinements, those that are right and joined
+anchor/accuracy                    | share      |          | responses of the reference policy that are right
 clip/high_positive                 | share      | mean     | ratio above the bound, advantage > 0: clipped
 clip/low_negative                  | share      | mean     | ratio below the bound, advantage < 0: clipped
 clip/high_negative                 | share      | mean     | ratio above the bound, advantage < 0: not clipped

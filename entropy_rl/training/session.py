@@ -6,13 +6,14 @@ import contextlib
 import dataclasses
 import functools
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from absl import logging
 from etils import epath
+from jax.sharding import Mesh
 
 from entropy_rl import overrides
 from entropy_rl.config import Config, FromRun, WarmStart
@@ -53,6 +54,7 @@ class Session:
     workdir: epath.Path
     placement: learner.Placement
     engine: Engine
+    publish: Callable[[Params], Params]
     update: Update
     rescore: Rescore
     state: TrainState
@@ -146,18 +148,24 @@ def open_session(config: Config, folder: epath.Path, bases: str | None) -> Itera
     for sentence in advice.advice(config):
         logging.warning("%s", sentence)
     with contextlib.ExitStack() as stack:
+        mesh = make_mesh(config.mesh)
+        stack.enter_context(jax.set_mesh(mesh))
         store = checkpoints.Checkpoints(folder / workdirs.CHECKPOINTS, keep=config.checkpoint.keep)
         stack.callback(store.close)
         screen = stack.enter_context(display.Display(config.name, config.steps))
-        session = _build(config, folder, store, screen, epath.Path(bases) if bases else folder.parent / "bases")
+        session = _build(config, folder, mesh, store, screen, epath.Path(bases) if bases else folder.parent / "bases")
         stack.callback(session.writers.close)
         yield session
 
 
 def _build(
-    config: Config, folder: epath.Path, store: checkpoints.Checkpoints, screen: display.Display, bases: epath.Path
+    config: Config,
+    folder: epath.Path,
+    mesh: Mesh,
+    store: checkpoints.Checkpoints,
+    screen: display.Display,
+    bases: epath.Path,
 ) -> Session:
-    mesh = make_mesh(config.mesh)
     with_reference = "reference_logprobs" in config.loss.requires
     placement = learner.place(mesh, config.policy, config.optimizer, with_reference)
     task = config.task
@@ -177,7 +185,7 @@ def _build(
         watch.restore(restored.data["alarms"])
         logging.info("resuming %s after step %d", folder, step)
     return Session(
-        config, folder, placement, engine,
+        config, folder, placement, engine, learner.compiled_publish(placement),
         compiled_update(config.policy, config.update.micro_batches, placement.state_shardings),
         compiled_rescore(config.policy, config.update.mini_batches * config.update.micro_batches),
         state, store, writers.Writers(folder, resume_step=step if resumed else -1), watch, screen, step=step, **resumed,

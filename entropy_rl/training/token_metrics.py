@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from entropy_rl.losses.policy_loss import Plan, PolicyLoss
-from entropy_rl.ops import masked
+from entropy_rl.ops import covariance, masked
 from entropy_rl.types import Array, TokenStats
 
 COVARIANCE_QUANTILES = {"q50": 5000, "q80": 8000, "q98": 9800, "q99.8": 9980, "q99.98": 9998}  # in 1 / 10,000
@@ -30,10 +30,11 @@ def update_metrics(stats: TokenStats, plan: Plan, loss: PolicyLoss) -> dict[str,
         "update/log_ratio_mean": masked.mean(stats.log_ratio, mask),
         "update/log_ratio_abs_max": jnp.max(magnitude, initial=0.0),
     }
-    measured |= _covariance_metrics(plan.covariance, mask)
+    measured |= _covariance_metrics(covariance.centred_product(stats.advantages, stats.logprobs, mask), mask)
     measured |= _clip_metrics(stats, plan, loss.surrogate)
     for method, weights in zip(loss.gates, plan.gates, strict=True):
-        measured |= _selection_metrics(measured, method, weights != 1.0, stats)
+        restrained = weights < jnp.max(weights, initial=0.0, where=mask)  # tokens that weigh less than others
+        measured |= _selection_metrics(measured, method, restrained, stats)
     for method, weights in zip(loss.penalties, plan.selected, strict=True):
         measured |= _selection_metrics(measured, method, weights > 0.0, stats)
     return measured
@@ -76,11 +77,11 @@ def _rank(n_valid: Array, part: int) -> Array:
     return jnp.maximum(whole * part + (rest * part + 9_999) // 10_000, 1)
 
 
-def _covariance_metrics(covariance: Array, mask: Array) -> dict[str, Array]:
-    found = quantiles(covariance, mask, tuple(COVARIANCE_QUANTILES.values()))
+def _covariance_metrics(values: Array, mask: Array) -> dict[str, Array]:
+    found = quantiles(values, mask, tuple(COVARIANCE_QUANTILES.values()))
     return {
-        "covariance/mean": masked.mean(covariance, mask),
-        "covariance/positive_fraction": masked.mean(covariance > 0, mask),
+        "covariance/mean": masked.mean(values, mask),
+        "covariance/positive_fraction": masked.mean(values > 0, mask),
     } | {f"covariance/{name}": found[i] for i, name in enumerate(COVARIANCE_QUANTILES)}
 
 

@@ -117,7 +117,8 @@ def _accumulated(params: Params, experience: Experience, loss: PolicyLoss, key: 
         (value, stats), gradients = jax.value_and_grad(objective, has_aux=True)(params)
         return (jax.tree.map(jnp.add, carry[0], gradients), carry[1] + value), stats
 
-    start = jax.tree.map(jnp.zeros_like, params), jnp.float32(0)
+    zeros = lambda leaf: jnp.zeros(leaf.shape, jnp.float32)  # noqa: E731 - sums of bfloat16 gradients would round
+    start = jax.tree.map(zeros, params), jnp.float32(0)
     (gradients, value), stats = jax.lax.scan(accumulate, start, (parts, cut(plan)))
     return gradients, value, join_groups(stats, experience.prompts.shape[0], pieces), plan
 
