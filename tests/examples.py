@@ -31,7 +31,7 @@ def example_stats(
     lengths = rng.integers(1, length + 1, batch)
     lengths[rng.integers(batch)] = 0  # a response without a token
     mask = np.arange(length) < lengths[:, None]
-    mask[:, 2] &= rng.random(batch) > 0.3  # a hole, as tool output leaves one
+    mask[:, 2:3] &= rng.random((batch, 1)) > 0.3  # a hole, as tool output leaves one
     logprobs = -np.exp(rng.normal(-1.0, 1.2, (batch, length)))
     correct = rng.random(batch) < 0.4
     advantages = np.repeat(np.where(correct, 1.4, -0.7) * rng.uniform(0.5, 1.5, batch), length).reshape(batch, length)

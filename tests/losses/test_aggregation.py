@@ -37,3 +37,9 @@ def test_a_mean_of_ones_is_one(aggregate):
 )
 def test_a_batch_without_tokens_weighs_nothing(aggregate):
     np.testing.assert_array_equal(aggregate(jnp.zeros((4, 3), bool), 2), np.zeros((4, 3)))
+
+
+@pytest.mark.parametrize("aggregate", [SequenceMean(), PromptMean(), ConstantNormaliser(4.0)], ids=repr)
+def test_responses_of_equal_length_weigh_as_in_the_token_mean(aggregate):
+    equal = jnp.asarray(np.tile(np.arange(6) < 4, (8, 1)))  # powers of two, so that every division is exact
+    np.testing.assert_array_equal(aggregate(equal, 4), TokenMean()(equal, 4))

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from entropy_rl.controls.lp_reg import LpReg
 from entropy_rl.losses.cispo import CispoSurrogate
 from entropy_rl.losses.clip import ClippedSurrogate
 from entropy_rl.losses.dppo import DppoSurrogate
@@ -15,6 +16,7 @@ from entropy_rl.losses.gppo import CeGppoSurrogate
 from entropy_rl.losses.gspo import GspoSurrogate
 from entropy_rl.losses.policy_loss import PolicyLoss
 from entropy_rl.losses.sapo import SapoSurrogate
+from entropy_rl.losses.switch import Switch
 from entropy_rl.losses.unclipped import UnclippedSurrogate
 from tests import examples
 
@@ -116,6 +118,35 @@ def test_gspo_of_a_response_of_one_token_is_ppo(token_form):
     bounds = 0.01, 0.02
     one, other = GspoSurrogate(*bounds, token_form), ClippedSurrogate(*bounds)
     np.testing.assert_allclose(slope(one, stats), slope(other, stats), rtol=1e-6)
+
+
+def test_gmpo_of_a_response_of_one_token_is_ppo_with_bounds_in_nats():
+    stats = examples.example_stats(3, length=3)
+    stats = stats.replace(mask=stats.mask.at[:, 1:].set(False))
+    low, high = 1.0 - np.exp(-0.3), np.exp(0.2) - 1.0
+    np.testing.assert_allclose(
+        slope(GmpoSurrogate(0.3, 0.2), stats), slope(ClippedSurrogate(low, high), stats), rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    "surrogate",
+    [CispoSurrogate(), CeGppoSurrogate(), SapoSurrogate(), DppoSurrogate(), GspoSurrogate(token_form=True)],
+    ids=repr,
+)
+def test_on_policy_the_other_surrogates_are_the_plain_policy_gradient_too(surrogate):
+    stats = examples.example_stats(2, on_policy=True)
+    expected = np.where(stats.mask, -stats.advantages, 0.0)
+    np.testing.assert_allclose(slope(surrogate, stats), expected, rtol=1e-6)
+
+
+def test_a_switch_between_surrogates_needs_a_selector():
+    with pytest.raises(ValueError, match="which has no select"):
+        Switch(UnclippedSurrogate(), UnclippedSurrogate(), ClippedSurrogate()).validate()
+    both = Switch(LpReg(), UnclippedSurrogate(), GspoSurrogate())
+    assert both.requires == {"proxy_logprobs"} and PolicyLoss(both).reads_statistics
+    with pytest.raises(ValueError, match=r"Switch is one loss per response.*use SequenceMean"):
+        PolicyLoss(both).validate()
 
 
 def test_cispo_without_bounds_is_reinforce_with_importance_weights():
