@@ -269,6 +269,9 @@ class Config:
                 f"policy.vocab_size = {self.policy.vocab_size} is smaller than the tokenizer's {vocabulary}; "
                 "leave it 0 or make it at least that"
             )
+        for split in ("train", "validation", "test"):
+            if self.task.size(split) == 0:
+                raise ValueError(f"the {split} split of {type(self.task).__name__} is empty; give it problems")
         for field, split in (("problems", "validation"), ("test_problems", "test")):
             size, asked = self.task.size(split), getattr(self.evaluation, field)
             if size is not None and asked > size:
