@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import re
 import subprocess
@@ -42,10 +43,11 @@ def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str], se
         time.sleep(0.001)
 
 
-def records(workdir: pathlib.Path) -> int:
-    """Lines of metrics.jsonl so far."""
+def last_step(workdir: pathlib.Path) -> int:
+    """The last step whose record is whole; -1 if there is none."""
     path = workdir / "metrics.jsonl"
-    return path.read_bytes().count(b"\n") if path.exists() else 0
+    lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+    return json.loads(lines[-1])["step"] if lines else -1
 
 
 def finished_checkpoints(workdir: pathlib.Path) -> list[int]:

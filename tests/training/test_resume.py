@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import pathlib
 import random
 import signal
@@ -34,10 +33,10 @@ def whole(tmp_path_factory, config) -> pathlib.Path:
 def test_a_run_stopped_by_sigterm_goes_on_as_if_nothing_had_been(whole, config, tmp_path):
     workdir, bases = tmp_path / "run", whole.parent / "bases"
     process = resuming.start(workdir, bases)
-    resuming.wait_until(lambda: resuming.records(workdir) >= 4, process)
+    resuming.wait_until(lambda: resuming.last_step(workdir) >= 3, process)
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == EXIT_CODE
-    last = json.loads((workdir / "metrics.jsonl").read_text().splitlines()[-1])["step"]
+    last = resuming.last_step(workdir)
     assert last < config.steps and finished_checkpoints(workdir)[-1] == last  # nothing was lost
     assert "can be resumed" in workdir.with_suffix(".log").read_text()
     training.run(config, str(workdir), bases=str(bases))
@@ -48,17 +47,20 @@ def lives(
     workdir: pathlib.Path, bases: pathlib.Path, kills: list[str], seed: int, flags: tuple[str, ...] = ()
 ) -> dict[str, int]:
     """Kills a run again and again: in the warm start, while a checkpoint is written, or anywhere; then lets it end."""
-    random_delay = random.Random(seed).uniform
+    chance = random.Random(seed)
     figures = {"kills": 0, "in a save": 0, "in the warm start": 0, "steps lost": 0}
     for kind in kills:
-        seen, before = resuming.records(workdir), finished_checkpoints(workdir)
+        before = finished_checkpoints(workdir)
+        goal = max(before, default=0) + chance.randint(
+            1, 12
+        )  # a life that comes no further would be killed there again
         process = resuming.start(workdir, bases, *flags)
         if kind == "warm start":
             resuming.wait_until(lambda: bases.exists(), process)
-            time.sleep(random_delay(0.0, 2.0))
+            time.sleep(chance.uniform(0.0, 4.0))
         else:
-            resuming.wait_until(lambda: resuming.records(workdir) != seen, process)  # noqa: B023 - called at once
-            time.sleep(random_delay(0.0, 0.3))
+            resuming.wait_until(lambda: resuming.last_step(workdir) >= goal, process)  # noqa: B023 - called at once
+            time.sleep(chance.uniform(0.0, 0.1))
             if kind == "save":
                 resuming.wait_until(lambda: resuming.is_saving(workdir), process)
         process.kill()
@@ -67,8 +69,8 @@ def lives(
         assert max(after, default=-1) >= max(before, default=-1)  # only the one being written may be lost
         figures["kills"] += 1
         figures["in a save"] += resuming.is_saving(workdir)
-        figures["in the warm start"] += not resuming.records(workdir)
-        figures["steps lost"] += max(resuming.records(workdir) - 1 - max(after, default=0), 0)
+        figures["in the warm start"] += resuming.last_step(workdir) < 0
+        figures["steps lost"] += max(resuming.last_step(workdir) - max(after, default=0), 0)
     process = resuming.start(workdir, bases, *flags)
     assert process.wait(180) == 0
     return figures
@@ -89,6 +91,7 @@ def test_a_run_killed_ten_times_is_the_run_that_was_left_alone(config, tmp_path,
     figures = lives(tmp_path / "run", tmp_path / "own" / "bases", kinds, seed=1, flags=(f"--set=steps={longer.steps}",))
     record_property("figures", figures)
     assert figures["kills"] == 10 and figures["in a save"] >= 3
+    assert len(set(resuming.resumed_steps(tmp_path / "run"))) >= 5  # the kills were spread over the run
     assert_same_run(tmp_path / "whole", tmp_path / "run", longer)
 
 
