@@ -154,7 +154,7 @@ FILES = [
     ("init=FromRun('/no/such/run')", "holds no checkpoint; give the --workdir of a training run"),
     ("task=NoData()", "the train split of NoData is empty"),
     ("task=NoTest()", "the test split of NoTest is empty"),
-    ("task=Undemonstrated()", "has no demonstrations; use FromRun or RandomWeights"),
+    ("task=Undemonstrated(test_problems=240)", "has no demonstrations; use FromRun or RandomWeights"),
     ("stepz=3", "unexpected keyword argument 'stepz'"),
 ]
 
