@@ -84,6 +84,9 @@ class TokenStats:
     roles: Array | None = None
     correct: Array | None = None  # [B] bool
     off_policy: Array | None = None
+    values: Array | None = None  # [B, T] of the critic; carries the gradient
+    old_values: Array | None = None  # [B, T] of the critic at the rollout
+    returns: Array | None = None  # [B, T] unit of the reward
     nucleus_entropies: Array | None = None  # [B, T] nats, of ops/nucleus.py; carries the gradient
     expected_discriminators: Array | None = None  # [B, T] nats, of ops/discriminator.py; detached
     branch: Array | None = None  # [B, T] bool: tokens that a Switch sends to its first surrogate

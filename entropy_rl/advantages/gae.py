@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import flax.struct
 import jax
 import jax.numpy as jnp
 
-from entropy_rl.ops import masked
+from entropy_rl.ops import masked, schedules
 from entropy_rl.types import Array
 
 
@@ -49,3 +52,38 @@ def generalized_advantages(
     _, advantages = jax.lax.scan(step, (nothing, nothing), (values.T, rewards_t.T, mask.T), reverse=True)
     advantages = masked.zeroed(advantages.T, mask & decided[:, None])
     return advantages, advantages + values
+
+
+@flax.struct.dataclass
+class Gae:
+    """PPO's advantages: generalised advantage estimation from a critic, whitened over the tokens of the batch.
+
+        A_t <- (A_t - mean_tokens(A)) / (std_tokens(A) + epsilon),   std over n - 1; the returns stay as they are
+
+    Source: Schulman et al. 2017 (PPO), https://arxiv.org/abs/1707.06347; whitening as in its public implementations.
+    Slot: advantages, together with PolicyLoss.value_loss.
+    Entropy: as with one baseline per token instead of one per group.
+    """
+
+    gamma: Any = 1.0
+    decay: Any = 0.95  # lambda
+    epsilon: float = 1e-8  # unit of the rewards
+    whiten: bool = flax.struct.field(pytree_node=False, default=True)
+    normalised = True
+    needs_critic = True
+
+    def __call__(self, rewards: Array, mask: Array, group_size: int, values: Array) -> tuple[Array, Array]:
+        """Advantages and returns, [B, T]; see `generalized_advantages`."""
+        del group_size  # each response stands alone
+        advantages, returns = generalized_advantages(values, rewards, mask, self.gamma, self.decay)
+        if self.whiten:
+            counted = mask & ~jnp.isnan(rewards)[:, None]
+            centred = advantages - masked.mean(advantages, counted)
+            deviation = masked.standard_deviation(advantages, counted)
+            advantages = masked.zeroed(centred / (deviation + self.epsilon), counted)
+        return advantages, returns
+
+    def validate(self) -> None:
+        schedules.check(self, "gamma", 0.0, 1.0, "1 is usual: a late reward is worth as much as an early one")
+        schedules.check(self, "decay", 0.0, 1.0, "0.95 is PPO's, 1 is usual for long reasoning")
+        schedules.check(self, "epsilon", 0.0, remedy="it keeps the division finite; 1e-8 is usual", open_low=True)

@@ -1,6 +1,6 @@
 """The one line that puts a policy loss together.
 
-    loss = aggregate_t( prod_i gate_i,t * surrogate(ratio_t, A_t)  +  sum_j penalty_j,t )
+    loss = aggregate_t( prod_i gate_i,t * surrogate(ratio_t, A_t)  +  sum_j penalty_j,t  +  value loss_t )
 
 A mini-batch is `plan`ned once, whole and without gradient: covariance, selections, shaped advantages, and the weight
 that the aggregation gives each token. The loss itself is then a plain weighted sum over tokens, so that any cut of the
@@ -100,6 +100,7 @@ class PolicyLoss:
     Attributes:
       covariance_logprobs: "current" selects with the log-probs of this forward pass (under gradient accumulation that
         costs a statistics pass first); "old" selects with those of the rollout, which is free.
+      value_loss: the regression of a critic, for advantages that need one; its gradient reaches head and trunk.
     """
 
     surrogate: Any
@@ -108,6 +109,7 @@ class PolicyLoss:
     shapers: tuple[Any, ...] = ()
     aggregate: Any = TokenMean()
     covariance_logprobs: str = flax.struct.field(pytree_node=False, default="current")
+    value_loss: Any | None = None
 
     def methods(self) -> Iterator[Any]:
         yield self.surrogate
@@ -116,7 +118,8 @@ class PolicyLoss:
     @property
     def requires(self) -> frozenset[str]:
         """Names of the optional `Experience` fields that the methods read."""
-        return frozenset().union(*(getattr(method, "requires", frozenset()) for method in self.methods()))
+        critic = frozenset() if self.value_loss is None else frozenset({"values", "old_values", "returns"})
+        return critic.union(*(getattr(method, "requires", frozenset()) for method in self.methods()))
 
     @property
     def reads_statistics(self) -> bool:
@@ -130,7 +133,8 @@ class PolicyLoss:
         for slot in ("gates", "penalties", "shapers"):
             if not isinstance(getattr(self, slot), tuple):
                 raise ValueError(f"PolicyLoss.{slot} is {getattr(self, slot)!r}; write a tuple: {slot}=(Method(),)")
-        for method in (*self.methods(), self.aggregate):
+        critic = () if self.value_loss is None else (self.value_loss,)
+        for method in (*self.methods(), self.aggregate, *critic):
             if isinstance(method, type) or not callable(method):
                 raise ValueError(f"PolicyLoss holds {method!r}, which is not a method; write an instance: Method()")
             check = getattr(method, "validate", None)
@@ -155,7 +159,8 @@ class PolicyLoss:
 
     def plan(self, stats: TokenStats, key: Array) -> Plan:
         """Sees the whole mini-batch, detached; `stats.advantages` are unshaped."""
-        missing = sorted(name for name in self.requires if getattr(stats, name) is None)
+        read = {name for method in self.methods() for name in getattr(method, "requires", frozenset())}
+        missing = sorted(name for name in read if getattr(stats, name) is None)  # the critic's come with the loss
         if missing:
             raise ValueError(
                 f"the loss requires {', '.join(missing)}, which this batch lacks; compute it, or drop the method"
@@ -183,6 +188,8 @@ class PolicyLoss:
         tokens = plan.gate * self.surrogate(stats)  # [B, T]
         for penalty, selected in zip(self.penalties, plan.selected, strict=True):
             tokens = tokens + penalty(stats, selected)
+        if self.value_loss is not None:
+            tokens = tokens + self.value_loss(stats.values, stats.old_values, stats.returns)
         return masked.sum(tokens * plan.weights, stats.mask)
 
 

@@ -53,6 +53,7 @@ def build_experience(
     estimator: Callable[..., Array],
     requires: frozenset[str],
     task: Task,
+    values: Array | None = None,
 ) -> Experience:
     """Gives each response token its advantage, and the loss the optional fields that its methods require.
 
@@ -63,6 +64,7 @@ def build_experience(
       estimator: of advantages/.
       requires: names of optional Experience fields; reference and proxy log-probs are added later, by mini-batch.
       task: labels tokens.
+      values: [B, T] of the critic, for an estimator that needs one (it then gives advantages and returns).
     """
     group_size = rollout.responses.shape[0] // rollout.prompts.shape[0]
     optional: dict[str, Any] = {}
@@ -71,12 +73,17 @@ def build_experience(
         optional["roles"] = jnp.asarray(labels, jnp.int32)
     if "rollout_logprobs" in requires:
         optional["rollout_logprobs"] = rollout.logprobs
+    if values is None:
+        advantages = estimator(jnp.asarray(rewards), rollout.response_mask, group_size)
+    else:
+        advantages, returns = estimator(jnp.asarray(rewards), rollout.response_mask, group_size, values)
+        optional |= {"values": values, "returns": returns}
     return Experience(
         prompts=rollout.prompts,
         prompt_mask=rollout.prompt_mask,
         responses=rollout.responses,
         response_mask=rollout.response_mask,
-        advantages=estimator(jnp.asarray(rewards), rollout.response_mask, group_size),
+        advantages=advantages,
         old_logprobs=rollout.logprobs,
         temperature=rollout.temperature,
         sample_ids=rollout.sample_ids,

@@ -73,7 +73,7 @@ def new_state(params: Params, optimizer: AdamW, with_reference: bool, critic_wid
     critic = {"kernel": jnp.zeros(critic_width), "bias": jnp.zeros(())} if critic_width else None
     state = TrainState(jnp.int32(0), params, None, reference=reference, critic=critic)
     optimizer = schedules.resolve(optimizer, state.step)
-    return state.replace(opt_state=optimizer.transform().init(trained(state)))
+    return dataclasses.replace(state, opt_state=optimizer.transform().init(trained(state)))
 
 
 def trained(state: TrainState) -> Any:
@@ -84,8 +84,8 @@ def trained(state: TrainState) -> Any:
 def with_trained(state: TrainState, moved: Any) -> TrainState:
     """The state with what `trained` gave replaced."""
     if state.critic is None:
-        return state.replace(params=moved)
-    return state.replace(params=moved["params"], critic=moved["critic"])
+        return dataclasses.replace(state, params=moved)
+    return dataclasses.replace(state, params=moved["params"], critic=moved["critic"])
 
 
 def critic_width(policy: Policy, params: Params) -> int:

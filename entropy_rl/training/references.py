@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from absl import logging
 
+from entropy_rl.ops import schedules
 from entropy_rl.ops.optimizer import AdamW
 from entropy_rl.references import EmaReference, Reference, ResetReference
 from entropy_rl.training import learner
@@ -100,7 +101,8 @@ class Keeper:
         """
         due = self.memory.due
         if due and isinstance(self.reference, EmaReference):
-            state = state.replace(reference=average(state.reference, state.params, self.reference.decay))
+            moved = average(state.reference, state.params, self.reference.decay)
+            state = dataclasses.replace(state, reference=moved)
         elif due:
             logging.info("step %d: reference policy reset: %s", step, due)
             state = self._reset(state)
@@ -125,7 +127,8 @@ def compiled_reset(
 
     def reset(state: TrainState) -> TrainState:
         reference = jax.tree.map(jnp.copy, state.params)
-        opt_state = optimizer.transform().init(learner.trained(state)) if reset_optimizer else state.opt_state
-        return state.replace(reference=reference, opt_state=opt_state)
+        numbers = schedules.resolve(optimizer, state.step)
+        opt_state = numbers.transform().init(learner.trained(state)) if reset_optimizer else state.opt_state
+        return dataclasses.replace(state, reference=reference, opt_state=opt_state)
 
     return jax.jit(reset, donate_argnums=0, out_shardings=shardings)

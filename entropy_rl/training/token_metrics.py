@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from entropy_rl.losses.policy_loss import Plan, PolicyLoss
-from entropy_rl.ops import covariance, masked
+from entropy_rl.ops import covariance, kl, masked
 from entropy_rl.types import Array, TokenStats
 
 COVARIANCE_QUANTILES = {"q50": 5000, "q80": 8000, "q98": 9800, "q99.8": 9980, "q99.98": 9998}  # in 1 / 10,000
@@ -30,6 +30,10 @@ def update_metrics(stats: TokenStats, plan: Plan, loss: PolicyLoss) -> dict[str,
         "update/log_ratio_mean": masked.mean(stats.log_ratio, mask),
         "update/log_ratio_abs_max": jnp.max(magnitude, initial=0.0),
     }
+    if stats.reference_logprobs is not None:
+        measured["reference/kl"] = masked.mean(kl.k3(stats.logprobs - stats.reference_logprobs), mask)
+    if loss.value_loss is not None:
+        measured |= _value_metrics(stats, loss.value_loss)
     measured |= _covariance_metrics(covariance.centred_product(stats.advantages, stats.logprobs, mask), mask)
     measured |= _clip_metrics(stats, plan, loss.surrogate)
     for method, weights in zip(loss.gates, plan.gates, strict=True):
@@ -38,6 +42,17 @@ def update_metrics(stats: TokenStats, plan: Plan, loss: PolicyLoss) -> dict[str,
     for method, weights in zip(loss.penalties, plan.selected, strict=True):
         measured |= _selection_metrics(measured, method, weights > 0.0, stats)
     return measured
+
+
+def _value_metrics(stats: TokenStats, value_loss: Any) -> dict[str, Array]:
+    values, returns, mask = stats.values, stats.returns, stats.mask
+    assert values is not None and returns is not None
+    spread = jnp.maximum(masked.standard_deviation(returns, mask) ** 2, 1e-8)
+    return {
+        "value/loss": masked.mean(value_loss(values, stats.old_values, returns), mask),
+        "value/mean": masked.mean(values, mask),
+        "value/explained_variance": 1.0 - masked.standard_deviation(returns - values, mask) ** 2 / spread,
+    }
 
 
 def quantiles(values: Array, mask: Array, parts: Sequence[int]) -> Array:

@@ -1,7 +1,9 @@
-"""The compiled update: statistics, covariance, selection, surrogate, gradient, optimiser - one program, its state donated.
+"""The compiled update: statistics, covariance, selection, surrogate, gradient, optimiser - one program, its state
+donated.
 
-The mini-batch is planned whole (see losses/policy_loss.py). With one micro-batch the plan is made from the same forward pass that
-carries the gradient; with several, a gradient-free statistics pass comes first, unless the plan reads the rollout's log-probs.
+The mini-batch is planned whole (see losses/policy_loss.py). With one micro-batch the plan is made from the same
+forward pass that carries the gradient; with several, a gradient-free statistics pass comes first, unless the plan
+reads the rollout's log-probs.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from entropy_rl.losses.policy_loss import Plan, PolicyLoss
 from entropy_rl.ops import logprobs as scoring
 from entropy_rl.ops import partition, schedules
 from entropy_rl.ops.optimizer import AdamW
-from entropy_rl.training import metrics
+from entropy_rl.training import learner, metrics
 from entropy_rl.types import Array, Experience, Params, Policy, TokenStats, TrainState
 
 LOG_RATIO_LIMIT = 20.0  # nats; exp of it is still finite in float32
@@ -28,6 +30,8 @@ LOG_RATIO_LIMIT = 20.0  # nats; exp of it is still finite in float32
 Update = Callable[[TrainState, Experience, PolicyLoss, AdamW, Array], tuple[TrainState, dict[str, Array]]]
 
 Rescore = Callable[[Params, Experience], tuple[Array, Array]]
+
+Values = Callable[[Params, Params, Experience], Array]
 
 
 def compiled_update(policy: Policy, micro_batches: int = 1, shardings: Any = None) -> Update:
@@ -48,6 +52,17 @@ def compiled_rescore(policy: Policy, pieces: int = 1) -> Rescore:
         return join_groups(jax.lax.map(score, split_groups(experience, prompts, pieces)), prompts, pieces)
 
     return jax.jit(rescore)
+
+
+def compiled_values(policy: Policy, pieces: int = 1) -> Values:
+    """The critic's values [B, T] of an experience under any parameters and value head, `pieces` at a time."""
+
+    def values(params: Params, critic: Params, experience: Experience) -> Array:
+        prompts = experience.prompts.shape[0]
+        score = lambda part: critic_values(critic, _hidden(params, part, policy))  # noqa: E731
+        return join_groups(jax.lax.map(score, split_groups(experience, prompts, pieces)), prompts, pieces)
+
+    return jax.jit(values)
 
 
 def update(
@@ -74,18 +89,23 @@ def update(
       The next state, and scalar metrics (see training/metrics.py).
     """
     loss, optimizer = schedules.resolve((loss, optimizer), state.step)
-    score = functools.partial(token_stats, policy=policy, step=state.step)
+    weights = learner.trained(state)
+
+    def score(weights: Params, experience: Experience) -> TokenStats:
+        moved = learner.with_trained(state, weights)
+        return token_stats(moved.params, experience, policy=policy, step=state.step, critic=moved.critic)
+
     if micro_batches == 1:
-        gradients, value, stats, plan = _whole(state.params, experience, loss, key, score)
+        gradients, value, stats, plan = _whole(weights, experience, loss, key, score)
     else:
-        gradients, value, stats, plan = _accumulated(state.params, experience, loss, key, score, micro_batches)
-    updates, opt_state = optimizer.transform().update(gradients, state.opt_state, state.params)
+        gradients, value, stats, plan = _accumulated(weights, experience, loss, key, score, micro_batches)
+    updates, opt_state = optimizer.transform().update(gradients, state.opt_state, weights)
     measured = metrics.update_metrics(stats, plan, loss)
     measured["loss/total"] = value
     measured["update/gradient_norm"] = optax.tree.norm(gradients)
     measured["update/learning_rate"] = jnp.asarray(optimizer.learning_rate, jnp.float32)
-    params = optax.apply_updates(state.params, updates)
-    return dataclasses.replace(state, step=state.step + 1, params=params, opt_state=opt_state), measured
+    state = learner.with_trained(state, optax.apply_updates(weights, updates))
+    return dataclasses.replace(state, step=state.step + 1, opt_state=opt_state), measured
 
 
 def _whole(params: Params, experience: Experience, loss: PolicyLoss, key: Array, score: Any):
@@ -123,24 +143,42 @@ def _accumulated(params: Params, experience: Experience, loss: PolicyLoss, key: 
     return gradients, value, join_groups(stats, experience.prompts.shape[0], pieces), plan
 
 
-def token_stats(params: Params, experience: Experience, *, policy: Policy, step: Array) -> TokenStats:
-    """Scores the responses of an experience; differentiable in `params`.
+def token_stats(
+    params: Params, experience: Experience, *, policy: Policy, step: Array, critic: Params | None = None
+) -> TokenStats:
+    """Scores the responses of an experience; differentiable in `params` and in the value head `critic`.
 
-    A row that the present parameters sampled is on-policy by definition: its old log-probs are its own, so its log-ratio is
-    exactly zero and no rounding between two passes reaches terms whose slope does not shrink with it.
+    A row that the present parameters sampled is on-policy by definition: its old log-probs are its own, so its
+    log-ratio is exactly zero and no rounding between two passes reaches terms whose slope does not shrink with it.
     """
-    logprobs, entropies = score_responses(params, experience, policy=policy)
+    hidden = _hidden(params, experience, policy)
+    head = policy.head(params)
+    logprobs, entropies = scoring.logprobs_and_entropies(hidden, head, experience.responses, experience.temperature)
     on_policy = (experience.policy_version == step)[:, None]
     if experience.off_policy is not None:
         on_policy = on_policy & ~experience.off_policy
     old_logprobs = jnp.where(on_policy, jax.lax.stop_gradient(logprobs), experience.old_logprobs)
-    return _assemble(logprobs, old_logprobs, entropies, experience)
+    stats = _assemble(logprobs, old_logprobs, entropies, experience)
+    if critic is None:
+        return stats
+    values = critic_values(critic, hidden)
+    return dataclasses.replace(stats, values=partition.by_rows(jnp.where(stats.mask, values, 0.0)))
+
+
+def critic_values(critic: Params, hidden: Array) -> Array:
+    """[B, T] float32, unit of the reward: a linear head on [B, T, D], the states that the tokens are predicted from."""
+    return jnp.einsum("BTD,D->BT", hidden, critic["kernel"], preferred_element_type=jnp.float32) + critic["bias"]
+
+
+def _hidden(params: Params, experience: Experience, policy: Policy) -> Array:
+    return policy.response_hidden(params, experience.prompts, experience.prompt_mask, experience.responses)
 
 
 def score_responses(params: Params, experience: Experience, *, policy: Policy) -> tuple[Array, Array]:
-    """Log-probabilities and entropies [B, T] of the responses at their sampling temperature: rescoring and update alike."""
-    hidden = policy.response_hidden(params, experience.prompts, experience.prompt_mask, experience.responses)
-    return scoring.logprobs_and_entropies(hidden, policy.head(params), experience.responses, experience.temperature)
+    """Log-probabilities and entropies [B, T] of the responses at their sampling temperature."""
+    return scoring.logprobs_and_entropies(
+        _hidden(params, experience, policy), policy.head(params), experience.responses, experience.temperature
+    )
 
 
 def _planning_stats(stats: TokenStats, experience: Experience, loss: PolicyLoss) -> TokenStats:
@@ -174,6 +212,9 @@ def _assemble(logprobs: Array, old_logprobs: Array, entropies: Array, experience
         roles=optional(experience.roles),
         correct=experience.correct,
         off_policy=optional(experience.off_policy),
+        values=optional(experience.values),  # until the critic in training speaks
+        old_values=optional(experience.values),
+        returns=optional(experience.returns),
     )
 
 
