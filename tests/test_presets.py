@@ -88,7 +88,7 @@ def test_a_broken_file_says_what_and_where(tmp_path, text, words):
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ("countdown_gpro", "the nearest presets are countdown_grpo"),
+        ("countdown_gpro", "countdown_grpo"),
         ("configs/countdown_grp.py", "countdown_grpo"),
         ("xyz", "the presets are"),
         ("", "--config is empty"),
