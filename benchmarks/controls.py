@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 from absl import app, flags
 
-from benchmarks import clock, trainer, workload
+from benchmarks import clock, options, trainer, workload
 from entropy_rl.controls.clip_cov import ClipCov
 from entropy_rl.controls.entropy_bonus import EntropyBonus
 from entropy_rl.controls.forking import ForkingTokens
@@ -27,11 +27,8 @@ from entropy_rl.controls.shaped_advantage import EntropyAdvantage
 from entropy_rl.losses.clip import ClippedSurrogate
 from entropy_rl.losses.policy_loss import PolicyLoss
 
-SIZE = flags.DEFINE_enum("size", "S", list(workload.SIZES), "As in step.py.")
 MICRO_BATCHES = flags.DEFINE_list("micro_batches", [], "Pieces of the update; 1 and 8, or one prompt each, if empty.")
 ROUNDS = flags.DEFINE_integer("rounds", 7, "Measured rounds; one more warms up.", lower_bound=1)
-THREADS = flags.DEFINE_integer("threads", 1, "1: one thread on --core. 0: as the machine allows.")
-CORE = flags.DEFINE_integer("core", 0, "Of the single thread.")
 
 LIMIT = 0.03  # of a plain step
 PLAIN = PolicyLoss(ClippedSurrogate(0.2, 0.2))
@@ -114,14 +111,16 @@ def table(costs: Sequence[Cost]) -> str:
 def main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments {argv[1:]}")
-    clock.pin(THREADS.value, CORE.value)
-    size = workload.SIZES[SIZE.value]
+    clock.pin(options.THREADS.value, options.CORE.value)
+    size = workload.SIZES[options.SIZE.value]
     pieces = [int(count) for count in MICRO_BATCHES.value or (1, min(8, size.prompts))]
     if any(count < 1 or size.prompts % count for count in pieces):
-        raise app.UsageError(f"--micro_batches={pieces}: {size.prompts} prompts of size {SIZE.value} do not split so")
+        raise app.UsageError(
+            f"--micro_batches={pieces}: {size.prompts} prompts of size {options.SIZE.value} do not split so"
+        )
     subject = trainer.make_trainer(size, prompt_tokens=16, new_tokens=64, ends=False)
     costs = measure(subject, pieces, ROUNDS.value)
-    record = {"size": SIZE.value, "rounds": ROUNDS.value, "limit": LIMIT, "load": os.getloadavg()}
+    record = {"size": options.SIZE.value, "rounds": ROUNDS.value, "limit": LIMIT, "load": os.getloadavg()}
     record["costs"] = [dataclasses.asdict(c) | {"share": round(c.share, 4)} for c in costs]
     sys.stdout.write(table(costs) + "\n" + json.dumps(record) + "\n")
 

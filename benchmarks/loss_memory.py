@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl import app, flags
 
-from benchmarks import clock
+from benchmarks import clock, options
 from entropy_rl.ops.logprobs import logprobs_and_entropies
 from entropy_rl.types import Array
 
@@ -33,8 +33,6 @@ VOCABULARY = flags.DEFINE_integer("vocabulary", 151_936, "V.", lower_bound=2)
 WIDTH = flags.DEFINE_integer("width", 512, "D.", lower_bound=1)
 DENSE = flags.DEFINE_bool("dense", False, "Logits as one array, differentiated by JAX.")
 CHECK_GRADIENT = flags.DEFINE_bool("check_gradient", True, "Compare with dense at a sixteenth of the vocabulary.")
-THREADS = flags.DEFINE_integer("threads", 1, "1: one thread on --core. 0: as the machine allows.")
-CORE = flags.DEFINE_integer("core", 0, "Of the single thread.")
 
 ENTROPY_COEFFICIENT = 0.01
 CHECKED_TOKENS, SMALLER = 64, 16
@@ -99,7 +97,7 @@ def peak_above(run: Callable[[], Any]) -> float:
 def main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments {argv[1:]}")
-    clock.pin(THREADS.value, CORE.value)
+    clock.pin(options.THREADS.value, options.CORE.value)
     shape = {"batch": BATCH.value, "length": LENGTH.value, "vocabulary": VOCABULARY.value, "width": WIDTH.value}
     inputs = example(**shape)
     compiled = gradient_of(dense if DENSE.value else logprobs_and_entropies).lower(*inputs).compile()

@@ -14,27 +14,24 @@ from collections.abc import Sequence
 
 from absl import app, flags
 
-from benchmarks import clock, trainer, workload
+from benchmarks import clock, options, trainer, workload
 from entropy_rl.losses.aggregation import SequenceMean
 from entropy_rl.losses.clip import ClippedSurrogate
 from entropy_rl.losses.policy_loss import PolicyLoss
 
-SIZE = flags.DEFINE_enum("size", "S", list(workload.SIZES), "S: 1 M parameters, 16 x 8 rows. M: 39 M, 4 x 8 rows.")
 PROMPT_TOKENS = flags.DEFINE_integer("prompt_tokens", 16, "Q.", lower_bound=16)
 NEW_TOKENS = flags.DEFINE_integer("new_tokens", 64, "T.", lower_bound=1)
 ENDS = flags.DEFINE_bool("ends", False, "Responses may end before T; random weights give geometric lengths.")
 STEPS = flags.DEFINE_integer("steps", 6, "Steps; the first warms up.", lower_bound=2)
 MICRO_BATCHES = flags.DEFINE_integer("micro_batches", 0, "Pieces of the update; 0: the size's own.")
-THREADS = flags.DEFINE_integer("threads", 1, "1: one thread on --core, as peers are run. 0: as the machine allows.")
-CORE = flags.DEFINE_integer("core", 0, "Of the single thread.")
 
 
 def main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments {argv[1:]}")
     import_s = clock.process_age()
-    clock.pin(THREADS.value, CORE.value)
-    size = workload.SIZES[SIZE.value]
+    clock.pin(options.THREADS.value, options.CORE.value)
+    size = workload.SIZES[options.SIZE.value]
     subject = trainer.make_trainer(size, PROMPT_TOKENS.value, NEW_TOKENS.value, ENDS.value)
     setup_s = clock.process_age() - import_s
     loss = PolicyLoss(ClippedSurrogate(0.2, 0.2), aggregate=SequenceMean())
@@ -43,7 +40,7 @@ def main(argv: Sequence[str]) -> None:
     first_step_end_s = clock.process_age()
     laps += [subject.step(number, loss, micro_batches) for number in range(1, STEPS.value)]
     record = {
-        "peer": "entropy_rl", "size": SIZE.value, "B": subject.batch, "NT": THREADS.value,
+        "peer": "entropy_rl", "size": options.SIZE.value, "B": subject.batch, "NT": options.THREADS.value,
         "micro_batches": micro_batches, "import_s": round(import_s, 2), "setup_s": round(setup_s, 2),
         "first_step_end_s": round(first_step_end_s, 2), "peak_rss_GiB": round(clock.peak_memory(), 3),
         "flops": workload.operations(size.policy, subject.batch, PROMPT_TOKENS.value, NEW_TOKENS.value),
