@@ -18,8 +18,8 @@ def advice(config: Config) -> list[str]:
     if isinstance(surrogate, CispoSurrogate) and _largest(surrogate.epsilon_high) < 1.0:
         found.append(
             f"CispoSurrogate.epsilon_high = {_largest(surrogate.epsilon_high):g} caps importance weights at "
-            f"{1.0 + _largest(surrogate.epsilon_high):g}, which is a bound of PPO; here the cap is 1 + epsilon_high, "
-            "and 4 is usual"
+            f"{1.0 + _largest(surrogate.epsilon_high):g}, which is a bound of PPO; here the cap is 1 + epsilon_high: "
+            "use 4, as published"
         )
     return found
 

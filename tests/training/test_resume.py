@@ -91,7 +91,7 @@ def test_a_run_killed_ten_times_is_the_run_that_was_left_alone(config, tmp_path,
     figures = lives(tmp_path / "run", tmp_path / "own" / "bases", kinds, seed=1, flags=(f"--set=steps={longer.steps}",))
     record_property("figures", figures)
     assert figures["kills"] == 10 and figures["in a save"] >= 3
-    assert len(set(resuming.resumed_steps(tmp_path / "run"))) >= 5  # the kills were spread over the run
+    assert len(set(resuming.resumed_steps(tmp_path / "run"))) >= 4  # the kills were spread over the run
     assert_same_run(tmp_path / "whole", tmp_path / "run", longer)
 
 

@@ -1,0 +1,53 @@
+"""Configs that are valid and will probably disappoint."""
+
+from __future__ import annotations
+
+import pytest
+
+from entropy_rl.advantages.grpo import GroupCentred, GroupNormalized
+from entropy_rl.config import Config, RolloutConfig, UpdateConfig
+from entropy_rl.controls.clip_cov import ClipCov
+from entropy_rl.controls.kl_cov import KlCov
+from entropy_rl.losses.cispo import CispoSurrogate
+from entropy_rl.losses.clip import ClippedSurrogate
+from entropy_rl.losses.policy_loss import PolicyLoss
+from entropy_rl.ops.schedules import Linear
+from entropy_rl.training.advice import advice
+
+PPO = ClippedSurrogate()
+ONE_UPDATE = UpdateConfig(mini_batches=1)
+# 64 prompts / 4 mini-batches * 8 responses * 11 tokens = 1408 tokens: 2e-3 of them are 2.8 tokens, 7e-4 not one.
+SICK = [
+    (Config(loss=PolicyLoss(PPO, penalties=(KlCov(),)), update=ONE_UPDATE), "KlCov does nothing"),
+    (Config(loss=PolicyLoss(PPO, penalties=(KlCov(fraction=7e-4),))), "KlCov.fraction = 0.0007 of at most 1408 tokens"),
+    (Config(loss=PolicyLoss(PPO, gates=(ClipCov(fraction=Linear(7e-4, 1e-4, 9)),))), "use at least 7.1e-04"),
+    (Config(loss=PolicyLoss(PPO, gates=(ClipCov(fraction=1e-2),)), advantages=GroupCentred()), "band (1, 5)"),
+    (Config(loss=PolicyLoss(CispoSurrogate(epsilon_high=0.2))), "caps importance weights at 1.2"),
+]
+HEALTHY = [
+    Config(),
+    Config(loss=PolicyLoss(PPO, penalties=(KlCov(),))),
+    Config(loss=PolicyLoss(PPO, penalties=(KlCov(),)), update=UpdateConfig(mini_batches=1, epochs=2)),
+    Config(loss=PolicyLoss(PPO, penalties=(KlCov(fraction=7e-4, minimum=1),))),
+    Config(loss=PolicyLoss(PPO, penalties=(KlCov(fraction=7e-4),)), rollout=RolloutConfig(prompts=128)),
+    Config(loss=PolicyLoss(PPO, gates=(ClipCov(fraction=0.0),))),  # switched off on purpose
+    Config(loss=PolicyLoss(PPO, gates=(ClipCov(fraction=1e-2),)), advantages=GroupNormalized()),
+    Config(loss=PolicyLoss(CispoSurrogate())),
+]
+
+
+@pytest.mark.parametrize(("config", "words"), SICK, ids=[words for _, words in SICK])
+def test_what_will_not_act_is_named_with_a_remedy(config, words):
+    (sentence,) = advice(config)
+    assert words in sentence and "use" in sentence
+
+
+@pytest.mark.parametrize("config", HEALTHY, ids=range(len(HEALTHY)))
+def test_what_acts_is_left_alone(config):
+    assert advice(config) == []
+
+
+def test_each_reason_is_a_sentence_of_its_own():
+    both = PolicyLoss(PPO, gates=(ClipCov(),), penalties=(KlCov(fraction=1e-5),))
+    config = Config(loss=both, update=ONE_UPDATE)  # 5632 tokens: 2e-4 of them are 1.1, 1e-5 not one
+    assert len(advice(config)) == 2
