@@ -32,6 +32,7 @@ from entropy_rl.losses.gmpo import GmpoSurrogate
 from entropy_rl.losses.gppo import CeGppoSurrogate
 from entropy_rl.losses.gspo import GspoSurrogate
 from entropy_rl.losses.policy_loss import PolicyLoss
+from entropy_rl.losses.refinement import RefinementShaping
 from entropy_rl.losses.sapo import SapoSurrogate
 from entropy_rl.losses.switch import Switch
 from entropy_rl.losses.unclipped import UnclippedSurrogate
@@ -188,7 +189,8 @@ SURROGATES += [
         Switch(LpReg(0.2, max_fraction=0.2), UnclippedSurrogate(), PPO),
         oracles.lp_reg_switch(0.2),
         Switch(LpReg(0.0), UnclippedSurrogate(), PPO),
-    )
+    ),
+    surrogate("refinement", RefinementShaping(), oracles.refinement),
 ]
 GATES += [
     gate("off-policy-mask", OffPolicySequenceMask(0.02), oracles.opsm(0.02), OffPolicySequenceMask(INFINITY)),

@@ -378,6 +378,13 @@ def lp_reg_switch(fraction: float) -> Callable:
     return oracle
 
 
+def refinement(s: Stats, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    p = np.exp(s.logprobs)
+    helped = -s.advantages * p / (p + 0.1), -weight * s.advantages * 0.1 * p / (p + 0.1) ** 2
+    value, slope = (np.where(s.off_policy, *pair) for pair in zip(helped, unclipped(s, weight), strict=True))
+    return value, slope
+
+
 def siren(anchor: float, coefficient: float) -> Callable:
     def oracle(s: Stats, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         peaks = top(s.nucleus_entropies, s.mask, share(s, 0.2))

@@ -41,6 +41,7 @@ from entropy_rl.losses.gmpo import GmpoSurrogate
 from entropy_rl.losses.gppo import CeGppoSurrogate
 from entropy_rl.losses.gspo import GspoSurrogate
 from entropy_rl.losses.policy_loss import PolicyLoss
+from entropy_rl.losses.refinement import RefinementShaping
 from entropy_rl.losses.sapo import SapoSurrogate
 from entropy_rl.losses.switch import Switch
 from entropy_rl.losses.unclipped import UnclippedSurrogate
@@ -93,6 +94,11 @@ lp_reg = Recipe(
     PolicyLoss(Switch(_rare, UnclippedSurrogate(), ClippedSurrogate(1.0, 9.0)), penalties=(_rare,)),
     updates=1,
     besides=".005 for 32B",
+)
+critique_grpo = Recipe(
+    PolicyLoss(RefinementShaping(gamma=0.1), aggregate=ConstantNormaliser(3000.0)),
+    GroupCentred(),
+    besides="one refinement beside 7 rollouts on prompts that failed; the length is the padded width of the response",
 )
 siren = Recipe(
     PolicyLoss(ClippedSurrogate(0.28, 0.28), penalties=(Siren(anchor=0.3),)),

@@ -22,8 +22,8 @@ class EntropyDiscriminator:
     mean and std over the valid tokens of the mini-batch. Pushing a token with S < 0, one rarer than exp(-H), further
     down lowers the entropy.
 
-    Source: On the Entropy Dynamics in Reinforcement Fine-Tuning, https://arxiv.org/abs/2602.03392 (mu 2 to 3), as in
-    public code, which drops closed tokens from the mean and works per batch.
+    Source: Wang et al. 2026, On the Entropy Dynamics in Reinforcement Fine-Tuning, https://arxiv.org/abs/2602.03392
+    (mu 2 to 3), as in public code, which drops closed tokens from the mean and works per batch.
     Slot: gate. A closed token still counts in the mean. Combines with everything.
     Entropy: keeps wrong answers from sharpening the policy by erasing rare tokens; right answers are untouched.
     """
@@ -50,8 +50,8 @@ class VocabularyDiscriminator:
         D_t    = E_pi[S] - S_t
         gate_t = 0   for the floor(fraction * n_valid) largest D_t among the tokens with A_t < 0 and D_t > mu std(D)
 
-    Source: https://arxiv.org/abs/2602.03392 (mu 7.5 to 8.5); the cap of 1e-4 as in public code, which closes at least
-    one token.
+    Source: Wang et al. 2026, https://arxiv.org/abs/2602.03392 (mu 7.5 to 8.5); the cap of 1e-4 as in public code, which
+    closes at least one token.
     Slot: gate. A closed token still counts in the mean. Combines with everything.
     Requires: expected_discriminators (ops/discriminator.py, one more sum over the vocabulary).
     Entropy: as EntropyDiscriminator, with fewer tokens.

@@ -7,7 +7,8 @@ With logits z and p = softmax(z), d entropy / d z_v = -S_v with
 so that raising the logit of token a by A moves the entropy by -A S_a, and a policy-gradient step, which lowers all
 logits by their share as well, by -A (S_a - E_p[S]).
 
-Source: On the Entropy Dynamics in Reinforcement Fine-Tuning, https://arxiv.org/abs/2602.03392
+Source: Wang et al. 2026, On the Entropy Dynamics in Reinforcement Fine-Tuning, theorems 3.2 and 3.3,
+https://arxiv.org/abs/2602.03392
 """
 
 from __future__ import annotations

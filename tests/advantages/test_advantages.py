@@ -166,6 +166,31 @@ def test_a_group_of_equal_rewards_gives_exactly_zero(estimator, reward):
 
 
 @ESTIMATORS
+def test_groups_do_not_depend_on_their_order_nor_a_response_on_its_place(estimator, oracle):
+    rewards, mask = example(5)
+    rng = np.random.default_rng(0)
+    order = np.concatenate([block[rng.permutation(6)] for block in np.arange(18).reshape(3, 6)[[2, 0, 1]]])
+    one = estimator(jnp.asarray(rewards, jnp.float32), jnp.asarray(mask), 6)
+    other = estimator(jnp.asarray(rewards[order], jnp.float32), jnp.asarray(mask[order]), 6)
+    np.testing.assert_allclose(one[order], other, rtol=1e-5, atol=1e-6)  # sums in another order
+
+
+@ESTIMATORS
+def test_moving_a_number_of_an_estimator_does_not_recompile(estimator, oracle):
+    traces = []
+
+    @jax.jit
+    def run(estimator, rewards, mask):
+        traces.append(None)
+        return estimator(rewards, mask, 4)
+
+    numbers = jax.tree.map(jnp.float32, estimator)
+    for scale in (1.0, 1.01):
+        run(jax.tree.map(lambda number, scale=scale: number * scale, numbers), jnp.asarray(ONE_IN_FOUR), FULL)
+    assert len(traces) == 1
+
+
+@ESTIMATORS
 def test_a_group_of_one_is_finite(estimator, oracle):
     assert np.isfinite(estimator(jnp.asarray([1.0, 0.0]), jnp.ones((2, 2), bool), 1)).all()
 

@@ -1,4 +1,6 @@
-"""Plan, loss and gradient of every method on eight devices against one. Run as a script on eight forced CPU devices.
+"""Plan, loss and gradient of every method, and every estimator, on eight devices against one.
+
+Run as a script on eight forced CPU devices.
 
 Prints, for each method that differs, what differs; nothing else.
 """
@@ -14,6 +16,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from entropy_rl.ops.partition import BATCH_AXES
 from tests import examples, methods
+from tests.advantages.test_advantages import ORACLES
 
 SHAPE = (4, 2, 1)
 
@@ -44,6 +47,16 @@ def differences(case: methods.Case, placement: NamedSharding, mesh: jax.sharding
     return ""
 
 
+def advantages_differ(estimator: object, placement: NamedSharding, mesh: jax.sharding.Mesh) -> bool:
+    stats = examples.example_stats(11)
+    rewards = (stats.correct + 0.25 * (stats.sample_ids % 3)).astype(np.float32)
+    run = jax.jit(lambda estimator, rewards, mask: estimator(rewards, mask, 4))
+    alone = run(estimator, rewards, stats.mask)
+    with jax.set_mesh(mesh):
+        many = run(estimator, *jax.device_put((rewards, stats.mask), placement))
+    return not np.allclose(alone, many, rtol=1e-5, atol=1e-6)
+
+
 def main() -> None:
     if len(jax.devices()) != 8:
         raise SystemExit("run with XLA_FLAGS=--xla_force_host_platform_device_count=8")
@@ -53,6 +66,9 @@ def main() -> None:
         difference = differences(case, placement, mesh)
         if difference:
             sys.stdout.write(f"{case.name}: {difference}\n")
+    for estimator, _ in ORACLES:
+        if advantages_differ(estimator, placement, mesh):
+            sys.stdout.write(f"{estimator}: the advantages differ\n")
     sys.stdout.write(f"{len(methods.CASES)} methods\n")
 
 
