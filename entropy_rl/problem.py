@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 class Role(enum.IntEnum):
@@ -93,4 +93,17 @@ class Task(Protocol):
 
     def validate(self) -> None:
         """Raises ValueError that names the field, the rule and the remedy."""
+        ...
+
+
+@runtime_checkable
+class Refinable(Protocol):
+    """A task that can help with a problem that was failed; what `Config.refinement` asks for."""
+
+    def refinement_prompt(self, problem: Problem, response: str, verdict: Verdict) -> str:
+        """What the policy is shown for a second attempt.
+
+        If it begins with the problem's own prompt, what follows is the opening of the refined response, and the policy
+        is trained on opening and continuation together; else it is trained on what it samples.
+        """
         ...

@@ -37,6 +37,12 @@ class Notation:
     def response(self, steps: Iterable[Step]) -> str:
         return self._separator.join(self._space.join(map(str, (a, o, b, "=", c))) for a, o, b, c in steps)
 
+    def continued(self, opening: str) -> str:
+        """An opening of a response as it stands behind a prompt, so that what is sampled next begins a step."""
+        if not opening:
+            return ""
+        return f" {opening}" if self.spaced else f"{opening},"
+
     def tokenizer(self, operators: tuple[str, ...], largest: int) -> SymbolTokenizer:
         """The vocabulary of the notation; `largest` is the largest number that can be written."""
         numbers = range(largest + 1) if self.spaced else range(10)

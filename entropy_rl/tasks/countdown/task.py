@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from entropy_rl.problem import Problem, Role, Verdict
-from entropy_rl.tasks.countdown import demonstrations, splits, verifier
+from entropy_rl.tasks.countdown import demonstrations, hints, splits, verifier
 from entropy_rl.tasks.countdown.arithmetic import Numbers, Rules, count_routes, reachable, routes
 from entropy_rl.tasks.countdown.notation import Notation
 from entropy_rl.tasks.countdown.tokenizer import SymbolTokenizer
@@ -112,6 +112,17 @@ class Countdown:
         """Judges the text of one response; whether it ended in time is the caller's to know."""
         numbers, target = problem.metadata["numbers"], problem.metadata["target"]
         return verifier.verify(self.rules, self.notation, numbers, target, response)
+
+    def refinement_prompt(self, problem: Problem, response: str, verdict: Verdict) -> str:
+        """The prompt, and after it the opening of a better answer: see hints.opening.
+
+        The policy never saw criticism in words, so the verifier's reason is given in the only notation it reads: where
+        its own steps were good they stand, and it goes on from there.
+        """
+        del verdict  # its reason is about the first mistake, which the opening ends before
+        numbers, target = problem.metadata["numbers"], problem.metadata["target"]
+        start = hints.opening(self.rules, self.notation, numbers, target, response)
+        return problem.prompt + self.notation.continued(start)
 
     def number_of_routes(self, problem: Problem) -> int:
         """How many different `Verdict.answer`s are right."""
