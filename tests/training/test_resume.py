@@ -51,9 +51,7 @@ def lives(
     figures = {"kills": 0, "in a save": 0, "in the warm start": 0, "steps lost": 0}
     for kind in kills:
         before = finished_checkpoints(workdir)
-        goal = max(before, default=0) + chance.randint(
-            1, 12
-        )  # a life that comes no further would be killed there again
+        goal = max(before, default=0) + chance.randint(4, 16)  # less, and it might be killed at the same place again
         process = resuming.start(workdir, bases, *flags)
         if kind == "warm start":
             resuming.wait_until(lambda: bases.exists(), process)

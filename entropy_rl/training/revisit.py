@@ -1,0 +1,96 @@
+"""Evaluates a checkpoint of a run again, or at more samples; the run's folder is only read."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax
+from etils import epath
+
+from entropy_rl import overrides
+from entropy_rl.config import Config
+from entropy_rl.parallel.mesh import make_mesh
+from entropy_rl.rollout.engine import Engine
+from entropy_rl.training import checkpoints, learner, snapshot, workdirs
+from entropy_rl.training.evaluation import PURPOSES, Evaluation, evaluate, held_out
+
+
+def evaluate_run(
+    run: str,
+    split: str = "test",
+    problems: int | None = None,
+    samples: int | None = None,
+    temperature: float | None = None,
+    step: int | None = None,
+) -> tuple[Evaluation, int]:
+    """Samples and judges with the parameters of one checkpoint, and says of which step it is.
+
+    What is None is as in the run itself, whose figures then come out again, bit for bit.
+
+    Args:
+      run: the workdir, local or gs://.
+      split: "validation" or "test".
+      problems: the first so many of the split.
+      step: None for the newest whole checkpoint.
+
+    Raises:
+      ValueError: if there is no such run, split or number of problems.
+      FileNotFoundError: if it holds no checkpoint, or none of `step`.
+    """
+    folder = epath.Path(run)
+    config = _config(folder)
+    if split not in PURPOSES:
+        raise ValueError(f"--split={split} is unknown; use one of {', '.join(PURPOSES)}")
+    asked = _evaluation(config, split, problems, samples, temperature)
+    asked.validate(jax.device_count())
+    if not workdirs.checkpointed_steps(folder):
+        raise ValueError(f"{folder} holds no checkpoint; let the run go on until it has saved one")
+    mesh = make_mesh(config.mesh)
+    with jax.set_mesh(mesh):
+        placement = learner.place(mesh, config.policy, config.optimizer, with_reference=False)
+        params, found = checkpoints.restore_params(folder / workdirs.CHECKPOINTS, placement.params, step)
+        task, settings = asked.task, asked.evaluation
+        engine = Engine(
+            config.policy, task.tokenizer, mesh, config.rollout.responses, task.max_prompt_tokens,
+            task.max_response_tokens, config.seed,
+        )  # fmt: skip
+        count = settings.problems if split == "validation" else settings.test_problems
+        result = evaluate(
+            engine, learner.compiled_publish(placement)(params), task, split, held_out(task, split, count),
+            settings.samples, settings.temperature, config.rollout.prompts,
+        )  # fmt: skip
+    return result, found
+
+
+def table(result: Evaluation, split: str, base: dict[str, Any]) -> str:
+    """Figures with their 95 % intervals, and those of the run's base where it has them."""
+    intervals = result.intervals()
+    rows = [f"{'':<12}{split:>8}  {'95 % interval':<16}{'base':>7}"]
+    for path, value in result.metrics(split).items():
+        name = path.split("/", 1)[1]
+        bounds = "{:.3f} .. {:.3f}".format(*intervals[name]) if name in intervals else ""
+        before = f"{base[name]:.3f}" if isinstance(base.get(name), float) else ""
+        rows.append(f"{name:<12}{value:>8.3f}  {bounds:<16}{before:>7}".rstrip())
+    return "\n".join(rows)
+
+
+def _config(folder: epath.Path) -> Config:
+    """The config that the run was last started with; the file that holds it must not have been edited since."""
+    config = snapshot.load(folder)
+    changed = overrides.diff(workdirs.stored_config(folder), overrides.flatten(config))
+    if changed:
+        raise ValueError(
+            f"{folder / snapshot.FILE} and {workdirs.CONFIG} beside it differ in {', '.join(changed[:3])}; "
+            "restore the file, or run the training command again, which writes both"
+        )
+    return config
+
+
+def _evaluation(
+    config: Config, split: str, problems: int | None, samples: int | None, temperature: float | None
+) -> Config:
+    field = "problems" if split == "validation" else "test_problems"
+    asked = {field: problems, "samples": samples, "temperature": temperature}
+    changes = {name: value for name, value in asked.items() if value is not None}
+    return dataclasses.replace(config, evaluation=dataclasses.replace(config.evaluation, **changes))
