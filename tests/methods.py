@@ -36,7 +36,7 @@ from entropy_rl.losses.refinement import RefinementShaping
 from entropy_rl.losses.sapo import SapoSurrogate
 from entropy_rl.losses.switch import Switch
 from entropy_rl.losses.unclipped import UnclippedSurrogate
-from tests import oracles
+from tests import control_oracles, oracles
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Case:
     name: str
     loss: PolicyLoss
     surrogate: Callable = oracles.ppo()
-    gate: Callable = oracles.no_gate
+    gate: Callable = control_oracles.no_gate
     penalty: Callable | None = None
     aggregate: Callable = oracles.token_mean
     shape: Callable | None = None
@@ -108,39 +108,43 @@ AGGREGATES = [
     aggregate("prompt-mean", PromptMean(), oracles.prompt_mean),
 ]
 GATES = [
-    gate("clip-cov", BAND, oracles.clip_cov(0.1, 0.1, 3.0, oracles.ppo_clipped), ClipCov(fraction=0.0)),
+    gate("clip-cov", BAND, control_oracles.clip_cov(0.1, 0.1, 3.0, oracles.ppo_clipped), ClipCov(fraction=0.0)),
     gate(
         "clip-cov-negative",
         dataclasses.replace(BAND, side="negative"),
-        oracles.clip_cov(0.1, 0.1, 3.0, oracles.ppo_clipped, -1),
+        control_oracles.clip_cov(0.1, 0.1, 3.0, oracles.ppo_clipped, -1),
         ClipCov(omega_low=98.0, omega_high=99.0),
     ),
     gate(
         "random-positive",
         RandomControl(0.1, max_fraction=0.2),
-        oracles.random_control(0.1, 1),
+        control_oracles.random_control(0.1, 1),
         RandomControl(matched=ClipCov(fraction=0.0)),
     ),
     gate(
         "random-any",
         RandomControl(0.1, max_fraction=0.2, side="both"),
-        oracles.random_control(0.1, 0),
+        control_oracles.random_control(0.1, 0),
         RandomControl(0.0),
     ),
 ]
 PENALTIES = [
-    penalty("kl-cov", KlCov(0.1, 1.5, max_fraction=0.2), oracles.kl_cov(0.1, 1.5), KlCov(coefficient=0.0)),
-    penalty("kl-cov-ranked", KlCov(0.04, 1.5), oracles.kl_cov(0.04, 1.5), KlCov(fraction=0.0)),
-    penalty("kl-cov-k2", KlCov(0.04, estimator="k2"), oracles.kl_cov(0.04, 1.0, "k2"), KlCov(0.0, estimator="k2")),
+    penalty("kl-cov", KlCov(0.1, 1.5, max_fraction=0.2), control_oracles.kl_cov(0.1, 1.5), KlCov(coefficient=0.0)),
+    penalty("kl-cov-ranked", KlCov(0.04, 1.5), control_oracles.kl_cov(0.04, 1.5), KlCov(fraction=0.0)),
+    penalty(
+        "kl-cov-k2", KlCov(0.04, estimator="k2"), control_oracles.kl_cov(0.04, 1.0, "k2"), KlCov(0.0, estimator="k2")
+    ),
     penalty(
         "kl-cov-huber",
         KlCov(0.04, estimator="huber"),
-        oracles.kl_cov(0.04, 1.0, "huber"),
+        control_oracles.kl_cov(0.04, 1.0, "huber"),
         KlCov(0.0, estimator="huber"),
     ),
-    penalty("entropy-bonus", EntropyBonus(0.02), oracles.entropy_bonus(0.02), EntropyBonus(0.0)),
+    penalty("entropy-bonus", EntropyBonus(0.02), control_oracles.entropy_bonus(0.02), EntropyBonus(0.0)),
     *(
-        penalty(f"reference-{kind}", ReferenceKl(0.1, kind), oracles.reference_kl(0.1, kind), ReferenceKl(0.0, kind))
+        penalty(
+            f"reference-{kind}", ReferenceKl(0.1, kind), control_oracles.reference_kl(0.1, kind), ReferenceKl(0.0, kind)
+        )
         for kind in ("unbiased", "k1", "k2", "k3")
     ),
 ]
@@ -162,25 +166,28 @@ GATES += [
     gate(
         "quantile-clip-cov",
         QuantileClipCov(0.05, 0.2, 0.03, max_fraction=0.2),
-        oracles.quantile_clip_cov(0.05, 0.2, 0.03, oracles.ppo_clipped),
+        control_oracles.quantile_clip_cov(0.05, 0.2, 0.03, oracles.ppo_clipped),
         QuantileClipCov(fraction=0.0),
     ),
-    gate("forking", ForkingTokens(), oracles.forking(0.2, 1, True), ForkingTokens(1.0)),
-    gate("forking-all", ForkingTokens(denominator="all"), oracles.forking(0.2, 1, False), ForkingTokens(1.0)),
-    gate("bottom", ForkingTokens(0.3, side="bottom"), oracles.forking(0.3, -1, True), ForkingTokens(1.0)),
+    gate("forking", ForkingTokens(), control_oracles.forking(0.2, 1, True), ForkingTokens(1.0)),
+    gate("forking-all", ForkingTokens(denominator="all"), control_oracles.forking(0.2, 1, False), ForkingTokens(1.0)),
+    gate("bottom", ForkingTokens(0.3, side="bottom"), control_oracles.forking(0.3, -1, True), ForkingTokens(1.0)),
     gate(
-        "truncated-importance", ImportanceCorrection(), oracles.importance(0, 2, False), ImportanceCorrection(1.0, 1.0)
+        "truncated-importance",
+        ImportanceCorrection(),
+        control_oracles.importance(0, 2, False),
+        ImportanceCorrection(1.0, 1.0),
     ),
     gate(
         "icepop",
         ImportanceCorrection(0.7, 1.6, "mask"),
-        oracles.importance(0.7, 1.6, True),
+        control_oracles.importance(0.7, 1.6, True),
         ImportanceCorrection(1.0, 1.0),
     ),
 ]
 PENALTIES += [
-    penalty("lp-reg", LpReg(0.2, 1.5, max_fraction=0.2), oracles.lp_reg(0.2, 1.5), LpReg(coefficient=0.0)),
-    penalty("positive-nll", PositiveNll(), oracles.positive_nll(0.1), PositiveNll(0.0)),
+    penalty("lp-reg", LpReg(0.2, 1.5, max_fraction=0.2), control_oracles.lp_reg(0.2, 1.5), LpReg(coefficient=0.0)),
+    penalty("positive-nll", PositiveNll(), control_oracles.positive_nll(0.1), PositiveNll(0.0)),
 ]
 INFINITY = float("inf")
 SURROGATES += [
@@ -193,47 +200,52 @@ SURROGATES += [
     surrogate("refinement", RefinementShaping(), oracles.refinement),
 ]
 GATES += [
-    gate("off-policy-mask", OffPolicySequenceMask(0.02), oracles.opsm(0.02), OffPolicySequenceMask(INFINITY)),
+    gate("off-policy-mask", OffPolicySequenceMask(0.02), control_oracles.opsm(0.02), OffPolicySequenceMask(INFINITY)),
     gate(
         "sequence-mask",
         SequenceImportance(0.9, 1.1),
-        oracles.sequence_importance(0.9, 1.1, False, True),
+        control_oracles.sequence_importance(0.9, 1.1, False, True),
         SequenceImportance(0.0, INFINITY, weight="none"),
     ),
     gate(
         "sequence-product",
         SequenceImportance(0.3, 3.0, "product", "sequence"),
-        oracles.sequence_importance(0.3, 3.0, True, False),
+        control_oracles.sequence_importance(0.3, 3.0, True, False),
         SequenceImportance(0.0, INFINITY, "product", "none"),
     ),
-    gate("steer", Steer(), oracles.steer(True), Steer(1.0, 1.0)),
-    gate("steer-exponential", Steer(mapping="exponential"), oracles.steer(False), Steer(1.0, mapping="exponential")),
-    gate("covariance-weight", CovarianceWeight(), oracles.covariance_weight, CovarianceWeight(INFINITY)),
+    gate("steer", Steer(), control_oracles.steer(True), Steer(1.0, 1.0)),
+    gate(
+        "steer-exponential",
+        Steer(mapping="exponential"),
+        control_oracles.steer(False),
+        Steer(1.0, mapping="exponential"),
+    ),
+    gate("covariance-weight", CovarianceWeight(), control_oracles.covariance_weight, CovarianceWeight(INFINITY)),
     gate(
         "entropy-discriminator",
         EntropyDiscriminator(1.0),
-        oracles.entropy_discriminator(1.0),
+        control_oracles.entropy_discriminator(1.0),
         EntropyDiscriminator(INFINITY),
     ),
     gate(
         "vocabulary-discriminator",
         VocabularyDiscriminator(0.5, 0.1, 0.2),
-        oracles.vocabulary_discriminator(0.5, 0.1),
+        control_oracles.vocabulary_discriminator(0.5, 0.1),
         VocabularyDiscriminator(INFINITY),
     ),
-    gate("entropy-flow", EntropyFlow(0.7), oracles.entropy_flow(0.7), EntropyFlow(0.0)),
+    gate("entropy-flow", EntropyFlow(0.7), control_oracles.entropy_flow(0.7), EntropyFlow(0.0)),
     gate(
         "random-by-gradient",
         RandomControl(matched=EntropyDiscriminator(1.0), match="gradient_norm"),
-        oracles.random_by_gradient(oracles.entropy_discriminator(1.0)),
+        control_oracles.random_by_gradient(control_oracles.entropy_discriminator(1.0)),
         RandomControl(matched=EntropyDiscriminator(INFINITY), match="gradient_norm"),
     ),
 ]
-PENALTIES += [penalty("siren", Siren(0.4, 0.5), oracles.siren(0.4, 0.5), Siren(0.4, 0.0))]
+PENALTIES += [penalty("siren", Siren(0.4, 0.5), control_oracles.siren(0.4, 0.5), Siren(0.4, 0.0))]
 # The shaped advantage enters an unclipped surrogate, so that shaping alone is looked at.
 SHAPERS = [
-    shaper("entropy-advantage", EntropyAdvantage(), oracles.entropy_advantage, EntropyAdvantage(alpha=0.0)),
-    shaper("planning-credit", PlanningCredit(), oracles.planning_credit, PlanningCredit(alpha=0.0)),
-    shaper("maximum-entropy", MaximumEntropy(0.1), oracles.maximum_entropy(0.1), MaximumEntropy(0.0)),
+    shaper("entropy-advantage", EntropyAdvantage(), control_oracles.entropy_advantage, EntropyAdvantage(alpha=0.0)),
+    shaper("planning-credit", PlanningCredit(), control_oracles.planning_credit, PlanningCredit(alpha=0.0)),
+    shaper("maximum-entropy", MaximumEntropy(0.1), control_oracles.maximum_entropy(0.1), MaximumEntropy(0.0)),
 ]
 CASES = [*SURROGATES, *AGGREGATES, *GATES, *PENALTIES, *SHAPERS]
