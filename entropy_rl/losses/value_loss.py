@@ -17,6 +17,7 @@ class ClippedValueLoss:
         loss_t = coefficient / 2 * max((V - R)^2, (clip(V, V_old - epsilon, V_old + epsilon) - R)^2)
 
     Source: Schulman et al. 2017, https://arxiv.org/abs/1707.06347, as in its public implementations.
+    Slot: value_loss of PolicyLoss, with advantages that need a critic.
     Entropy: none directly; better values mean smaller advantages, which spend less of it.
 
     Gradient with respect to V_t: coefficient (V - R), and 0 where the clipped distance is the larger one, which is

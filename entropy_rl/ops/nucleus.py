@@ -36,6 +36,7 @@ def nucleus_entropy(logprobs: Array, top_p: float | Array) -> Array:
     """Entropy of the distribution restricted to its nucleus and renormalised; differentiable in `logprobs`.
 
         H' = log m - sum_v p_v log p_v / m,   both over the nucleus, m = its probability
+        d H' / d logits_v = -q_v (log q_v + H')   within it, q = p / m,   and 0 outside
 
     Args:
       logprobs: [..., V] float32, normalised: a tile of the update's log-softmax at the sampling temperature.

@@ -75,6 +75,18 @@ def test_the_whole_vocabulary_has_the_whole_entropy_and_its_gradient():
     np.testing.assert_allclose(jax.grad(within)(logits), jax.grad(entropy)(logits), atol=1e-6)
 
 
+def test_the_gradient_in_the_logits_is_the_one_in_the_docstring():
+    logits = 2.0 * jax.random.normal(jax.random.key(4), (30,))
+    lp = jax.nn.log_softmax(logits)
+    inside = np.asarray(nucleus_mask(lp, 0.7))
+    q = np.where(inside, np.exp(np.asarray(lp, np.float64)), 0)
+    q /= q.sum()
+    entropy = -sum(x * np.log(x) for x in q[inside])
+    expected = [-x * (np.log(x) + entropy) if x else 0.0 for x in q]
+    slope = jax.grad(lambda z: nucleus_entropy(jax.nn.log_softmax(z), 0.7))(logits)
+    np.testing.assert_allclose(slope, expected, atol=1e-6)
+
+
 def test_a_token_outside_the_nucleus_has_no_gradient_in_its_logit():
     logits = jnp.asarray([2.0, 1.9, -1.0, -3.0])
     slope = jax.grad(lambda z: nucleus_entropy(jax.nn.log_softmax(z), 0.8))(logits)
