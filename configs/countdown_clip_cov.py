@@ -1,7 +1,8 @@
 """Countdown with three numbers: GRPO and Clip-Cov. The fraction is 50 times the published one: 2e-4 of this batch is no token.
 
 Run:     python -m entropy_rl.train --config=countdown_clip_cov --workdir=runs/countdown_clip_cov
-Result:  test pass@1 .427 ± .032, pass@16 .743 ± .017, entropy .154 ± .021 nats/token (3 seeds; commit 04f1d4c, AMD EPYC)
+Result:  test pass@1 .427 ± .032, pass@16 .743 ± .017, entropy .154 ± .021 nats/token
+         (3 seeds; commit 04f1d4c, AMD EPYC)
 """
 
 import dataclasses
