@@ -11,10 +11,15 @@ from entropy_rl.losses.policy_loss import PolicyLoss
 from entropy_rl.models.decoder import Decoder
 from entropy_rl.ops.optimizer import AdamW
 from entropy_rl.parallel.mesh import MeshShape
+from entropy_rl.problem import Refinable
+from entropy_rl.references import FixedReference, Reference, ResetReference
+from entropy_rl.rewards.reward import GroupReward
+from entropy_rl.rollout.refinement import Refinement
 from entropy_rl.tasks.countdown import Countdown
 
 HIGHEST_SEED = 1 << 31
-PROVIDED = frozenset({"roles", "rollout_logprobs", "reference_logprobs", "correct"})  # optional fields of Experience
+CRITIC = frozenset({"values", "old_values", "returns"})
+PROVIDED = CRITIC | {"roles", "rollout_logprobs", "reference_logprobs", "correct", "off_policy"}  # what a loss may read
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,6 +188,8 @@ class Config:
     mesh: MeshShape = MeshShape()
     rollout: RolloutConfig = RolloutConfig()
     reward: Any = None
+    reference: Reference | None = None
+    refinement: Refinement | None = None
     advantages: Any = GroupNormalized()
     loss: PolicyLoss = dataclasses.field(default_factory=lambda: PolicyLoss(surrogate=ClippedSurrogate()))
     optimizer: AdamW = dataclasses.field(default_factory=AdamW)
@@ -193,11 +200,18 @@ class Config:
     seed: int = 0
 
     def resolved(self) -> Config:
-        """The same run with every 0 that means "that of the task" filled in."""
-        if self.policy.vocab_size:
-            return self
-        policy = dataclasses.replace(self.policy, vocab_size=self.task.tokenizer.vocab_size)
-        return dataclasses.replace(self, policy=policy)
+        """The same run with every 0 that means "that of the task" filled in, and a reference where one is required."""
+        policy, reference = self.policy, self.reference
+        if not policy.vocab_size:
+            policy = dataclasses.replace(policy, vocab_size=self.task.tokenizer.vocab_size)
+        if reference is None and "reference_logprobs" in self.loss.requires:
+            reference = FixedReference()
+        return dataclasses.replace(self, policy=policy, reference=reference)
+
+    @property
+    def with_critic(self) -> bool:
+        """Whether the advantages come from a value head."""
+        return bool(getattr(self.advantages, "needs_critic", False))
 
     def validate(self, devices: int = 1) -> None:
         """Checks every field and how they fit together, before anything is compiled.
@@ -222,11 +236,20 @@ class Config:
             config.loss,
             config.optimizer,
         )
-        for part in (*parts, config.reward, config.update, config.evaluation, config.checkpoint):
-            if hasattr(part, "validate"):  # a method without numbers has nothing to check
+        for part in (
+            *parts,
+            config.reward,
+            config.reference,
+            config.refinement,
+            config.update,
+            config.evaluation,
+            config.checkpoint,
+        ):
+            if part is not None and hasattr(part, "validate"):  # a method without numbers has nothing to check
                 part.validate()
         config._validate_batches(devices)
         config._validate_requirements()
+        config._validate_learner()
         config._validate_task()
 
     def _validate_batches(self, devices: int) -> None:
@@ -261,6 +284,36 @@ class Config:
                 "the loss corrects for the difference between sampler and trainer, but update.rescore is false, so "
                 "both are the sampler's; set update.rescore=true"
             )
+
+    def _validate_learner(self) -> None:
+        """Parts that only make sense together: critic and value loss, reset and leash, refinement and its weighting."""
+        if self.with_critic != (self.loss.value_loss is not None):
+            raise ValueError(
+                f"advantages are {type(self.advantages).__name__} and loss.value_loss is {self.loss.value_loss!r}; "
+                "use Gae and ClippedValueLoss together, or neither"
+            )
+        if isinstance(self.reference, ResetReference):
+            if "reference_logprobs" not in self.loss.requires:
+                raise ValueError("reference is ResetReference, but no method of the loss reads it; add ReferenceKl")
+            if self.reference.plateau and not self.evaluation.every:
+                raise ValueError("reference.plateau counts evaluations, but evaluation.every is 0; set it")
+        anchors = getattr(self.reward, "anchors", 0)
+        if anchors and self.reference is None:
+            raise ValueError(
+                f"reward.anchors is {anchors}, but there is no reference to ask; set reference=EmaReference()"
+            )
+        if ("off_policy" in self.loss.requires) != (self.refinement is not None):
+            raise ValueError(
+                f"refinement is {self.refinement!r} with the surrogate {type(self.loss.surrogate).__name__}; "
+                "use Refinement and RefinementShaping together, or neither"
+            )
+        if self.refinement is not None:
+            if not isinstance(self.task, Refinable):
+                raise ValueError(
+                    f"{type(self.task).__name__} has no refinement_prompt; add one, or drop the refinement"
+                )
+            if isinstance(self.reward, GroupReward) or self.with_critic:
+                raise ValueError("a refinement is judged alone and has no values; use a single reward and no critic")
 
     def _validate_task(self) -> None:
         vocabulary = self.task.tokenizer.vocab_size

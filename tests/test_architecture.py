@@ -27,7 +27,10 @@ FLOORS = {
     "training": 5,
 }
 ENTRY_POINTS = 6  # every other module directly in the package
-ONE_ROOM = [{"types", "ops"}, {"config", "overrides", "presets"}]  # rooms of a floor that may see each other
+ONE_ROOM = [
+    {"types", "ops"},
+    {"config", "overrides", "presets", "references"},
+]  # rooms of a floor that may see each other
 WITHOUT_JAX = ("problem", "rewards", "tasks")
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax", "chex"}
 FORBIDDEN_CALLS = {"eval", "exec", "sympify", "parse_expr", "print", "__import__"}

@@ -24,6 +24,8 @@ class Purpose(enum.IntEnum):
     TEST = 2
     UPDATE = 3
     MINI_BATCHES = 4
+    ANCHOR = 5  # responses of the reference policy, beside those of TRAIN
+    REFINEMENT = 6
 
 
 def row_keys(seed: Array | int, purpose: Array | int, draws: Array, samples: Array) -> Array:

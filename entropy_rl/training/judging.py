@@ -2,36 +2,71 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
+from entropy_rl.ops import certainty
 from entropy_rl.problem import Problem, Task, Verdict
-from entropy_rl.rewards.scoring import Completion, score_all
+from entropy_rl.rewards.reward import Completion, GroupReward
+from entropy_rl.rewards.scoring import score_all, score_groups
 from entropy_rl.rewards.task_accuracy import TaskAccuracy
 from entropy_rl.rollout.engine import Engine
-from entropy_rl.types import Rollout
+from entropy_rl.types import Array, Params, Policy, Rollout
 
 RIGHT = 1.0  # the raw score of a right answer
 
 
-def judge(engine: Engine, task: Task, reward: Any, problems: Sequence[Problem], rollout: Rollout) -> list[Verdict]:
+def judge(
+    engine: Engine,
+    task: Task,
+    reward: Any,
+    problems: Sequence[Problem],
+    rollout: Rollout,
+    anchors: Rollout | None = None,
+    certainties: Array | None = None,
+) -> list[Verdict]:
     """One verdict per row of a rollout, in its order.
 
     Args:
       reward: a function of rewards/, or None for the task's own verdict.
       problems: [P], those of the rollout's prompts.
+      anchors: responses of the reference policy to the same problems, for a reward that asks for them.
+      certainties: [B, T] self-certainty in nats, for a reward that requires it.
     """
-    group_size = rollout.responses.shape[0] // len(problems)
-    lengths = np.asarray(rollout.response_mask).sum(axis=1)
+    judged = completions(engine, rollout, certainties)
+    reward = reward or TaskAccuracy(task)
+    if isinstance(reward, GroupReward):
+        return score_groups(reward, problems, judged, [] if anchors is None else completions(engine, anchors))
+    repeated = [problem for problem in problems for _ in range(len(judged) // len(problems))]
+    return score_all(reward, repeated, judged)
+
+
+def completions(engine: Engine, rollout: Rollout, certainties: Array | None = None) -> list[Completion]:
+    """The responses [B] as rewards see them."""
+    mask = np.asarray(rollout.response_mask)
+    lengths = mask.sum(axis=1)
+    mean = lambda values: np.where(mask, np.asarray(values), 0.0).sum(axis=1) / np.maximum(lengths, 1)  # noqa: E731
+    entropies, logprobs = mean(rollout.entropies).tolist(), mean(rollout.logprobs).tolist()
+    certain = [None] * len(lengths) if certainties is None else mean(certainties).tolist()
     finished = np.asarray(rollout.finished)
-    completions = [
-        Completion(text, int(length), bool(end))
-        for text, length, end in zip(engine.texts(rollout), lengths, finished, strict=True)
+    return [
+        Completion(text, int(length), bool(end), *numbers)
+        for text, length, end, *numbers in zip(
+            engine.texts(rollout), lengths, finished, entropies, logprobs, certain, strict=True
+        )
     ]
-    repeated = [problem for problem in problems for _ in range(group_size)]
-    return score_all(reward or TaskAccuracy(task), repeated, completions)
+
+
+@functools.partial(jax.jit, static_argnames="policy")
+def self_certainties(params: Params, rollout: Rollout, *, policy: Policy) -> Array:
+    """[B, T] nats: see ops/certainty.py. One more pass over the rollout, for the rewards that ask for it."""
+    hidden = policy.response_hidden(params, rollout.prompts, rollout.prompt_mask, rollout.responses)
+    head = policy.head(params)
+    return certainty.self_certainty(hidden, head, rollout.responses, rollout.temperature, rollout.logprobs)
 
 
 def is_correct(verdicts: Sequence[Verdict]) -> np.ndarray:

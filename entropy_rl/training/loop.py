@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from absl import logging
 from etils import epath
@@ -19,7 +20,8 @@ from entropy_rl.training import metrics, samples, workdirs
 from entropy_rl.training.evaluation import evaluate, held_out
 from entropy_rl.training.experience import build_experience, draw_problems, mini_batches, rewards_of
 from entropy_rl.training.interrupts import Interrupted, stop_requests
-from entropy_rl.training.judging import is_correct, judge
+from entropy_rl.training.judging import is_correct, judge, self_certainties
+from entropy_rl.training.refinement import Refined, refine
 from entropy_rl.training.session import Session, open_session
 from entropy_rl.training.workdirs import Run
 from entropy_rl.types import Experience, Rollout
@@ -64,11 +66,13 @@ def start(session: Session) -> None:
     session.base = figures
     session.validation, _ = _evaluate(session, "validation")
     session.record(session.validation)
+    session.references.observe(session.validation)
 
 
 def train_step(session: Session) -> None:
     """One rollout, its judgement, and the optimiser steps that it serves."""
     config, clock = session.config, metrics.Stopwatch()
+    session.state, moved = session.references.move(session.step + 1, session.state)
     problems = draw_problems(session.task, config.seed, session.cursor, config.rollout.prompts)
     draws = range(session.cursor, session.cursor + len(problems))
     prompts = [problem.prompt for problem in problems]
@@ -76,12 +80,13 @@ def train_step(session: Session) -> None:
     rollout = session.engine(params, prompts, draws, Purpose.TRAIN, config.rollout.temperature, session.state.step)
     jax.block_until_ready(rollout)
     clock.lap("time/rollout")
-    verdicts = judge(session.engine, session.task, config.reward, problems, rollout)
+    verdicts, judged = _judge(session, params, problems, draws, rollout)
+    trained = _refine(session, params, problems, draws, rollout, verdicts)
     clock.lap("time/reward")
     session.cursor += len(problems)
     session.step += 1
-    experience = _experience(session, rollout, verdicts)
-    measured = _update(session, experience)
+    experience = _experience(session, trained)
+    measured = moved | judged | trained.figures | _update(session, experience)
     clock.lap("time/update")
     measured |= metrics.rollout_metrics(rollout, verdicts, len(problems))
     if session.is_due(config.evaluation.every):
@@ -89,11 +94,14 @@ def train_step(session: Session) -> None:
         measured |= session.validation
         clock.lap("time/evaluation")
     if session.is_due(config.checkpoint.samples_every) or session.step == 1:
-        kept = samples.records(session.step, session.task.tokenizer, problems, rollout, verdicts, experience)
+        kept = samples.records(
+            session.step, session.task.tokenizer, problems, trained.rollout, trained.verdicts, experience
+        )
         session.writers.write_samples(kept)
         session.display.show_samples(kept)
     session.record(measured | clock.seconds(tokens=int(np.asarray(rollout.response_mask).sum())))
-    if session.is_due(config.checkpoint.every) and session.step < config.steps:
+    resets = session.references.decide(measured)
+    if (resets or session.is_due(config.checkpoint.every)) and session.step < config.steps:
         session.save()
 
 
@@ -106,12 +114,52 @@ def finish(session: Session) -> Run:
     return session.summarise(figures, intervals)
 
 
-def _experience(session: Session, rollout: Rollout, verdicts: list[Verdict]) -> Experience:
+def _judge(
+    session: Session, params: Any, problems: list[Problem], draws: Sequence[int], rollout: Rollout
+) -> tuple[list[Verdict], dict[str, float]]:
+    """Verdicts, with whatever the reward asks for beside the responses."""
+    config, task = session.config, session.task
+    anchors = certainties = None
+    if count := getattr(config.reward, "anchors", 0):
+        elder = dataclasses.replace(session.engine, group_size=count)
+        prompts = [problem.prompt for problem in problems]
+        reference = session.publish(session.state.reference)
+        anchors = elder(reference, prompts, draws, Purpose.ANCHOR, config.rollout.temperature)
+    if "self_certainty" in getattr(config.reward, "requires", ()):
+        certainties = self_certainties(params, rollout, policy=config.policy)
+    verdicts = judge(session.engine, task, config.reward, problems, rollout, anchors, certainties)
+    if anchors is None:
+        return verdicts, {}
+    right = is_correct(judge(session.engine, task, None, problems, anchors))
+    return verdicts, {"anchor/accuracy": float(right.mean())}
+
+
+def _refine(
+    session: Session,
+    params: Any,
+    problems: list[Problem],
+    draws: Sequence[int],
+    rollout: Rollout,
+    verdicts: list[Verdict],
+) -> Refined:
+    """What is trained on: the rollout as it is, or with refinements in the place of failed responses."""
+    config = session.config
+    if config.refinement is None:
+        return Refined(rollout, verdicts, np.zeros(len(verdicts), bool), {})
+    slots = config.refinement.slots
+    return refine(session.engine, session.task, config.reward, params, problems, rollout, verdicts, draws, slots)
+
+
+def _experience(session: Session, trained: Refined) -> Experience:
     config, requires = session.config, session.config.loss.requires
+    rollout, verdicts = trained.rollout, trained.verdicts
+    values = session.values(session.state.params, session.state.critic, rollout) if config.with_critic else None
     estimator = schedules.resolve(config.advantages, session.state.step)
     experience = build_experience(
-        rollout, rewards_of(verdicts), is_correct(verdicts), estimator, requires, session.task
+        rollout, rewards_of(verdicts), is_correct(verdicts), estimator, requires, session.task, values
     )
+    if config.refinement is not None:
+        experience = _rescored_refinements(session, experience, trained.rows)
     if config.update.rescore:
         old_logprobs, old_entropies = session.rescore(session.state.params, experience)
         experience = dataclasses.replace(
@@ -121,6 +169,17 @@ def _experience(session: Session, rollout: Rollout, verdicts: list[Verdict]) -> 
         reference_logprobs, _ = session.rescore(session.state.reference, experience)
         experience = dataclasses.replace(experience, reference_logprobs=reference_logprobs)
     return experience
+
+
+def _rescored_refinements(session: Session, experience: Experience, rows: np.ndarray) -> Experience:
+    """Refined rows get the log-probs that the policy gives them without the help; no ratio is made of them."""
+    refined = jnp.asarray(rows)[:, None]
+    if rows.any():
+        scored = session.rescore(session.state.params, experience)
+        stored = experience.old_logprobs, experience.old_entropies
+        logprobs, entropies = jax.tree.map(lambda new, old: jnp.where(refined, new, old), scored, stored)
+        experience = dataclasses.replace(experience, old_logprobs=logprobs, old_entropies=entropies)
+    return dataclasses.replace(experience, off_policy=experience.response_mask & refined)
 
 
 def _update(session: Session, experience: Experience) -> dict[str, Any]:

@@ -108,6 +108,10 @@ class Keeper:
             state = self._reset(state)
         return state, {"reference/reset": float(bool(due))} if isinstance(self.reference, ResetReference) else {}
 
+    def observe(self, measured: Mapping[str, float]) -> None:
+        """Before the first step: the score that the first plateau is measured against."""
+        self.memory = dataclasses.replace(self.memory, best=measured.get(SCORE))
+
     def decide(self, measured: Mapping[str, float]) -> bool:
         """After a step: True if a reset is due, before which a checkpoint should be saved."""
         self.memory = decide(self.reference, self.memory, measured)

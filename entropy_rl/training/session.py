@@ -29,11 +29,19 @@ from entropy_rl.training import (
     learner,
     metrics,
     provenance,
+    references,
     warm_start,
     workdirs,
     writers,
 )
-from entropy_rl.training.update import Rescore, Update, compiled_rescore, compiled_update
+from entropy_rl.training.update import (
+    Rescore,
+    Update,
+    Values,
+    compiled_rescore,
+    compiled_update,
+    compiled_values,
+)
 from entropy_rl.types import Array, Params, TrainState
 
 
@@ -57,6 +65,8 @@ class Session:
     publish: Callable[[Params], Params]
     update: Update
     rescore: Rescore
+    values: Values
+    references: references.Keeper
     state: TrainState
     checkpoints: checkpoints.Checkpoints
     writers: writers.Writers
@@ -116,6 +126,7 @@ class Session:
             "base": self.base,
             "validation": self.validation,
             "alarms": self.alarms.state(),
+            "reference": self.references.state(),
             "seconds": self.seconds + time.monotonic() - self.opened,
         }
         best = self.validation if self.is_due(self.config.evaluation.every) else None
@@ -166,8 +177,8 @@ def _build(
     screen: display.Display,
     bases: epath.Path,
 ) -> Session:
-    with_reference = "reference_logprobs" in config.loss.requires
-    placement = learner.place(mesh, config.policy, config.optimizer, with_reference)
+    with_reference = config.reference is not None
+    placement = learner.place(mesh, config.policy, config.optimizer, with_reference, config.with_critic)
     task = config.task
     engine = Engine(
         config.policy, task.tokenizer, mesh, config.rollout.responses, task.max_prompt_tokens,
@@ -175,6 +186,7 @@ def _build(
     )  # fmt: skip
     watch = alarms.Alarms(controlled=bool(config.loss.gates or config.loss.penalties))
     resumed: dict[str, Any] = {}
+    remembered: dict[str, Any] | None = None
     if store.latest_step() is None:
         make = functools.partial(_first_params, config, placement, bases, screen)
         state, step = learner.initialise(placement, config.optimizer, make, with_reference), 0
@@ -183,11 +195,14 @@ def _build(
         state, step = restored.state, restored.step
         resumed = {name: restored.data[name] for name in ("cursor", "base", "validation", "seconds")} | {"saved": step}
         watch.restore(restored.data["alarms"])
+        remembered = restored.data["reference"]
         logging.info("resuming %s after step %d", folder, step)
+    pieces = config.update.mini_batches * config.update.micro_batches
     return Session(
         config, folder, placement, engine, learner.compiled_publish(placement),
         compiled_update(config.policy, config.update.micro_batches, placement.state_shardings),
-        compiled_rescore(config.policy, config.update.mini_batches * config.update.micro_batches),
+        compiled_rescore(config.policy, pieces), compiled_values(config.policy, pieces),
+        references.Keeper(config.reference, config.optimizer, placement.state_shardings, remembered),
         state, store, writers.Writers(folder, resume_step=step if resumed else -1), watch, screen, step=step, **resumed,
     )  # fmt: skip
 

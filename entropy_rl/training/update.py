@@ -22,7 +22,7 @@ from entropy_rl.ops import logprobs as scoring
 from entropy_rl.ops import partition, schedules
 from entropy_rl.ops.optimizer import AdamW
 from entropy_rl.training import learner, metrics
-from entropy_rl.types import Array, Experience, Params, Policy, TokenStats, TrainState
+from entropy_rl.types import Array, Experience, Params, Policy, Rollout, TokenStats, TrainState
 
 LOG_RATIO_LIMIT = 20.0  # nats; exp of it is still finite in float32
 
@@ -31,7 +31,7 @@ Update = Callable[[TrainState, Experience, PolicyLoss, AdamW, Array], tuple[Trai
 
 Rescore = Callable[[Params, Experience], tuple[Array, Array]]
 
-Values = Callable[[Params, Params, Experience], Array]
+Values = Callable[[Params, Params | None, Rollout], Array]
 
 
 def compiled_update(policy: Policy, micro_batches: int = 1, shardings: Any = None) -> Update:
@@ -55,12 +55,12 @@ def compiled_rescore(policy: Policy, pieces: int = 1) -> Rescore:
 
 
 def compiled_values(policy: Policy, pieces: int = 1) -> Values:
-    """The critic's values [B, T] of an experience under any parameters and value head, `pieces` at a time."""
+    """The critic's values [B, T] of a rollout under any parameters and value head, `pieces` at a time."""
 
-    def values(params: Params, critic: Params, experience: Experience) -> Array:
-        prompts = experience.prompts.shape[0]
+    def values(params: Params, critic: Params, rollout: Rollout) -> Array:
+        prompts = rollout.prompts.shape[0]
         score = lambda part: critic_values(critic, _hidden(params, part, policy))  # noqa: E731
-        return join_groups(jax.lax.map(score, split_groups(experience, prompts, pieces)), prompts, pieces)
+        return join_groups(jax.lax.map(score, split_groups(rollout, prompts, pieces)), prompts, pieces)
 
     return jax.jit(values)
 
@@ -170,7 +170,7 @@ def critic_values(critic: Params, hidden: Array) -> Array:
     return jnp.einsum("BTD,D->BT", hidden, critic["kernel"], preferred_element_type=jnp.float32) + critic["bias"]
 
 
-def _hidden(params: Params, experience: Experience, policy: Policy) -> Array:
+def _hidden(params: Params, experience: Experience | Rollout, policy: Policy) -> Array:
     return policy.response_hidden(params, experience.prompts, experience.prompt_mask, experience.responses)
 
 

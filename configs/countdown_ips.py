@@ -1,0 +1,17 @@
+"""Countdown with three numbers: IPS-GRPO, each right route paid by how rare it is, so that several survive.
+
+Run:     python -m entropy_rl.train --config=countdown_ips --workdir=runs/countdown_ips
+Result:  not yet measured
+"""
+
+import dataclasses
+
+from configs import countdown_grpo
+from entropy_rl.config import Config
+from entropy_rl.rewards.inverse_probability import InverseProbability
+from entropy_rl.rewards.task_accuracy import TaskAccuracy
+
+
+def get_config() -> Config:
+    base = countdown_grpo.get_config()
+    return dataclasses.replace(base, name="countdown_ips", reward=InverseProbability(TaskAccuracy(base.task)))

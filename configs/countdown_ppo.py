@@ -1,0 +1,22 @@
+"""Countdown with three numbers: PPO with a value head on the policy's own trunk, instead of groups.
+
+Run:     python -m entropy_rl.train --config=countdown_ppo --workdir=runs/countdown_ppo
+Result:  not yet measured
+"""
+
+import dataclasses
+
+from configs import countdown_grpo
+from entropy_rl.advantages.gae import Gae
+from entropy_rl.config import Config
+from entropy_rl.losses.clip import ClippedSurrogate
+from entropy_rl.losses.policy_loss import PolicyLoss
+from entropy_rl.losses.value_loss import ClippedValueLoss
+
+
+def get_config() -> Config:
+    base = countdown_grpo.get_config()
+    loss = PolicyLoss(
+        surrogate=ClippedSurrogate(epsilon_low=0.2, epsilon_high=0.2), value_loss=ClippedValueLoss(coefficient=0.5)
+    )
+    return dataclasses.replace(base, name="countdown_ppo", advantages=Gae(decay=0.95), loss=loss)

@@ -1,0 +1,121 @@
+"""A second attempt, with the task's help, at problems that no response of a group solved."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from entropy_rl.problem import Problem, Task, Verdict
+from entropy_rl.rewards.reward import Completion
+from entropy_rl.rewards.scoring import score_all
+from entropy_rl.rewards.task_accuracy import TaskAccuracy
+from entropy_rl.rollout.engine import Engine
+from entropy_rl.rollout.sampling import Purpose
+from entropy_rl.training.judging import is_correct
+from entropy_rl.types import Params, Rollout
+
+
+@dataclasses.dataclass(frozen=True)
+class Refined:
+    """What is trained on in place of what was sampled.
+
+    Attributes:
+      rollout: right refinements stand in the last row of their group; log-probs and entropies there are 0, to be
+      rescored. verdicts: [B].
+      rows: [B] bool, those rows.
+      figures: metrics.
+    """
+
+    rollout: Rollout
+    verdicts: list[Verdict]
+    rows: np.ndarray
+    figures: dict[str, float]
+
+
+def refine(
+    engine: Engine,
+    task: Any,
+    reward: Any,
+    params: Params,
+    problems: Sequence[Problem],
+    rollout: Rollout,
+    verdicts: Sequence[Verdict],
+    draws: Sequence[int],
+    slots: int,
+) -> Refined:
+    """Samples one refinement for each of the first `slots` groups that are all wrong; those that are right join.
+
+    A refinement is right or wrong by the same reward as the responses. It answers to the bare prompt from then on:
+    what the task put behind that prompt (see problem.Refinable) is the beginning of its response.
+
+    Args:
+      params: as rollouts read them.
+      problems, draws: [P], those of the rollout.
+    """
+    groups, texts = len(problems), engine.texts(rollout)
+    failed = np.flatnonzero(~is_correct(verdicts).reshape(groups, -1).any(axis=1))[:slots]
+    last = {int(group): (int(group) + 1) * engine.group_size - 1 for group in failed}
+    asked = {g: task.refinement_prompt(problems[g], texts[row], verdicts[row]) for g, row in last.items()}
+    chosen = ([*asked] + [0] * slots)[:slots]  # always the same shape; the surplus is dropped
+    prompts = [asked.get(g, problems[g].prompt) for g in chosen]
+    width = engine.prompt_tokens + engine.response_tokens
+    refiner = dataclasses.replace(engine, group_size=1, prompt_tokens=width)
+    temperature = float(np.asarray(rollout.temperature)[0])
+    sampled = refiner(params, prompts, [draws[g] for g in chosen], Purpose.REFINEMENT, temperature)
+    answers = [_answer(task, problems[g], prompts[slot], sampled, slot) for slot, g in enumerate([*asked])]
+    finished = np.asarray(sampled.finished)
+    completions = [
+        Completion(task.tokenizer.decode(tokens), len(tokens), bool(end))
+        for tokens, end in zip(answers, finished, strict=False)
+    ]
+    judged = score_all(reward or TaskAccuracy(task), [problems[g] for g in asked], completions)
+    fits = [len(tokens) <= engine.response_tokens for tokens in answers]
+    joining = {
+        last[g]: (answers[slot], judged[slot])
+        for slot, g in enumerate(asked)
+        if fits[slot] and is_correct([judged[slot]])[0]
+    }
+    figures = {"refinement/attempted": len(asked) / groups}
+    if asked:
+        figures["refinement/right"] = len(joining) / len(asked)
+    return _joined(rollout, list(verdicts), joining, task, figures)
+
+
+def _answer(task: Task, problem: Problem, prompt: str, sampled: Rollout, slot: int) -> list[int]:
+    """Tokens of the whole refined response: the opening that stood behind the bare prompt, and what was sampled."""
+    tokens = np.asarray(sampled.responses)[slot][np.asarray(sampled.response_mask)[slot]].tolist()
+    if not prompt.startswith(problem.prompt):
+        return tokens
+    return task.tokenizer.encode(prompt)[len(task.tokenizer.encode(problem.prompt)) :] + tokens
+
+
+def _joined(
+    rollout: Rollout,
+    verdicts: list[Verdict],
+    joining: dict[int, tuple[list[int], Verdict]],
+    task: Task,
+    figures: dict[str, float],
+) -> Refined:
+    responses, mask = np.array(rollout.responses), np.array(rollout.response_mask)
+    finished, rows = np.array(rollout.finished), np.zeros(len(verdicts), bool)
+    for row, (tokens, verdict) in joining.items():
+        responses[row], mask[row] = task.tokenizer.pad_id, False
+        responses[row, : len(tokens)], mask[row, : len(tokens)] = tokens, True
+        finished[row], rows[row], verdicts[row] = True, True, verdict
+    put = lambda new, old: jax.device_put(new, old.sharding)  # noqa: E731
+    kept = jnp.asarray(~rows)[:, None]
+    rollout = dataclasses.replace(
+        rollout,
+        responses=put(responses, rollout.responses),
+        response_mask=put(mask, rollout.response_mask),
+        finished=put(finished, rollout.finished),
+        logprobs=jnp.where(kept, rollout.logprobs, 0.0),
+        entropies=jnp.where(kept, rollout.entropies, 0.0),
+        unit_entropies=jnp.where(kept, rollout.unit_entropies, 0.0),
+    )
+    return Refined(rollout, verdicts, rows, figures)
