@@ -1,4 +1,4 @@
-"""Countdown with three numbers: GRPO and Clip-Cov. The fraction is 50 times the published one: 2e-4 of this batch is no token.
+"""Countdown with three numbers: GRPO and Clip-Cov, at 50 times the published fraction: 2e-4 of this batch is nothing.
 
 Run:     python -m entropy_rl.train --config=countdown_clip_cov --workdir=runs/countdown_clip_cov
 Result:  test pass@1 .427 ± .032, pass@16 .743 ± .017, entropy .154 ± .021 nats/token
