@@ -19,4 +19,4 @@ def get_config() -> Config:
     loss = PolicyLoss(
         surrogate=ClippedSurrogate(epsilon_low=0.2, epsilon_high=0.2), value_loss=ClippedValueLoss(coefficient=0.5)
     )
-    return dataclasses.replace(base, name="countdown_ppo", advantages=Gae(decay=0.95), loss=loss)
+    return dataclasses.replace(base, name="countdown_ppo", advantages=Gae(decay=1.0), loss=loss)

@@ -78,7 +78,10 @@ def outcome(workdir: pathlib.Path) -> dict[str, Any]:
 
 def final_state(workdir: pathlib.Path, config: Config) -> dict[str, np.ndarray]:
     """Every array of the newest checkpoint by its path."""
-    placement = learner.place(make_mesh(config.mesh), config.resolved().policy, config.optimizer, False)
+    config = config.resolved()
+    with_reference, with_critic = config.reference is not None, config.with_critic
+    mesh = make_mesh(config.mesh)
+    placement = learner.place(mesh, config.policy, config.optimizer, with_reference, with_critic)
     reader = Checkpoints(workdir / CHECKPOINTS, read_only=True)
     try:
         state = reader.restore(placement.state).state
