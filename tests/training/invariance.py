@@ -1,11 +1,12 @@
 """Five updates on the same rollouts, however the machine is cut up. Run as a script on eight forced CPU devices.
 
-Prints, for each cut, ||difference|| / ||parameters|| against one device and one micro-batch, and how many tokens
-were selected otherwise.
+Prints, for each cut (with the argument `critic`: of a loss with a value head), ||difference|| / ||parameters|| against
+one device and one micro-batch, and how many tokens were selected otherwise.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import sys
@@ -21,6 +22,7 @@ from entropy_rl.controls.kl_cov import KlCov
 from entropy_rl.losses.clip import ClippedSurrogate
 from entropy_rl.losses.policy_loss import PolicyLoss
 from entropy_rl.losses.unclipped import UnclippedSurrogate
+from entropy_rl.losses.value_loss import ClippedValueLoss
 from entropy_rl.ops.optimizer import AdamW
 from entropy_rl.parallel import sharding
 from entropy_rl.parallel.mesh import MeshShape, make_mesh
@@ -35,22 +37,27 @@ LOSSES = {
     "both": PolicyLoss(ClippedSurrogate(), gates=(CLIP_COV,), penalties=(KL_COV, EntropyBonus(0.01))),
     "old": PolicyLoss(UnclippedSurrogate(), gates=(CLIP_COV,), penalties=(KL_COV,), covariance_logprobs="old"),
 }
+CRITIC = PolicyLoss(ClippedSurrogate(), gates=(CLIP_COV,), value_loss=ClippedValueLoss(coefficient=0.5))
 MESHES = {"1": MeshShape(1, 1, 1), "8x1x1": MeshShape(8, 1, 1), "2x2x2": MeshShape(2, 2, 2)}
 CUTS = [(mesh, micro_batches) for mesh in MESHES for micro_batches in (1, 2, 8)][1:]
+CRITIC_CUTS = [("1", 8), ("8x1x1", 1), ("2x2x2", 2)]
 
 
 @functools.cache
 def batch(version: int) -> Experience:
     """Rollouts of a step; those of version 0 are on-policy in the first update."""
     experience = example_experience(prompts=PROMPTS, group=2, seed=version)
-    return experience.replace(policy_version=jnp.full(PROMPTS * 2, version, jnp.int32))
+    rng = np.random.default_rng(version)
+    values, returns = (jnp.asarray(rng.normal(size=experience.advantages.shape), jnp.float32) for _ in range(2))
+    version_b = jnp.full(PROMPTS * 2, version, jnp.int32)
+    return dataclasses.replace(experience, policy_version=version_b, values=values, returns=returns)
 
 
 def updated(loss: PolicyLoss, shape: MeshShape, micro_batches: int, steps: int = STEPS) -> tuple[Any, list[np.ndarray]]:
-    """Parameters after the updates, and the tokens selected before each."""
+    """Parameters, and those of a critic, after the updates; and the tokens selected before each."""
     mesh = make_mesh(shape, jax.devices()[: int(np.prod([shape.data, shape.fsdp, shape.tensor]))])
     optimizer = AdamW(learning_rate=1e-2)
-    placement = learner.place(mesh, TINY, optimizer, with_reference=False)
+    placement = learner.place(mesh, TINY, optimizer, False, with_critic=loss.value_loss is not None)
     state = learner.initialise(placement, optimizer, tiny_params, with_reference=False)
     step = updating.compiled_update(TINY, micro_batches, placement.state_shardings)
     chosen, selected = jax.jit(functools.partial(selection, loss=loss)), []
@@ -60,7 +67,7 @@ def updated(loss: PolicyLoss, shape: MeshShape, micro_batches: int, steps: int =
         with jax.set_mesh(mesh):
             selected.append(np.asarray(chosen(state.params, experience, state.step, key)))
             state, _ = step(state, experience, loss, optimizer, key)
-    return jax.device_get(state.params), selected
+    return jax.device_get(learner.trained(state)), selected
 
 
 def selection(params: Any, experience: Experience, step: Any, key: Any, loss: PolicyLoss) -> Any:
@@ -81,10 +88,10 @@ def difference(one: Any, other: Any) -> float:
 
 
 def main() -> None:
-    rows = []
-    loss = LOSSES["both"]
+    rows, critic = [], sys.argv[1:] == ["critic"]
+    loss, cuts = (CRITIC, CRITIC_CUTS) if critic else (LOSSES["both"], CUTS)
     exact, picked = updated(loss, MESHES["1"], 1)
-    for mesh, micro_batches in CUTS:
+    for mesh, micro_batches in cuts:
         params, again = updated(loss, MESHES[mesh], micro_batches)
         otherwise = sum(int((a != b).sum()) for a, b in zip(picked, again, strict=True))
         rows.append([mesh, micro_batches, difference(exact, params), sum(int(a.sum()) for a in picked), otherwise])

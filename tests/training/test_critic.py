@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from entropy_rl.advantages.gae import Gae
 from entropy_rl.losses.clip import ClippedSurrogate
@@ -57,6 +64,18 @@ def test_micro_batches_change_neither_policy_nor_critic_and_padding_is_never_rea
     jax.tree.map(np.testing.assert_array_equal, learner.trained(whole), learner.trained(dirty))
 
 
+@pytest.mark.slow
+def test_no_mesh_and_no_number_of_micro_batches_changes_policy_or_critic():
+    repository = pathlib.Path(__file__).parents[2]
+    environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=8", "PYTHONPATH": str(repository)}
+    command = [sys.executable, "-m", "tests.training.invariance", "critic"]
+    done = subprocess.run(command, env=environment, cwd=repository, capture_output=True, text=True, check=True)
+    rows = json.loads(done.stdout)
+    assert [(mesh, micro_batches) for mesh, micro_batches, *_ in rows] == invariance.CRITIC_CUTS
+    for mesh, micro_batches, apart, _, otherwise in rows:
+        assert apart <= 1e-5 and otherwise == 0, (mesh, micro_batches, apart, otherwise)
+
+
 def test_the_value_gradient_reaches_trunk_and_head():
     quiet = dataclasses.replace(batch(), advantages=jnp.zeros(batch().advantages.shape))  # the surrogate says nothing
     new, _ = program()(state(0.3), quiet, PPO, OPTIMIZER, KEY)
@@ -69,7 +88,7 @@ def test_the_value_gradient_reaches_trunk_and_head():
 
 
 def test_values_are_the_linear_head_on_the_states_that_predict_each_token():
-    experience = batch()
+    experience: Any = batch()  # has all that is read of a rollout
     values = updating.compiled_values(TINY, pieces=2)(tiny_params(), critic(0.3), experience)
     hidden = TINY.response_hidden(tiny_params(), experience.prompts, experience.prompt_mask, experience.responses)
     np.testing.assert_allclose(values, np.asarray(hidden) @ np.asarray(critic(0.3)["kernel"]), rtol=1e-4, atol=1e-5)
