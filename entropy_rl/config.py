@@ -5,15 +5,14 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from entropy_rl import compatibility
 from entropy_rl.advantages.grpo import GroupNormalized
 from entropy_rl.losses.clip import ClippedSurrogate
 from entropy_rl.losses.policy_loss import PolicyLoss
 from entropy_rl.models.decoder import Decoder
 from entropy_rl.ops.optimizer import AdamW
 from entropy_rl.parallel.mesh import MeshShape
-from entropy_rl.problem import Refinable
-from entropy_rl.references import FixedReference, Reference, ResetReference
-from entropy_rl.rewards.reward import GroupReward
+from entropy_rl.references import FixedReference, Reference
 from entropy_rl.rollout.refinement import Refinement
 from entropy_rl.tasks.countdown import Countdown
 
@@ -249,7 +248,7 @@ class Config:
                 part.validate()
         config._validate_batches(devices)
         config._validate_requirements()
-        config._validate_learner()
+        compatibility.check_learner(config)
         config._validate_task()
 
     def _validate_batches(self, devices: int) -> None:
@@ -284,36 +283,6 @@ class Config:
                 "the loss corrects for the difference between sampler and trainer, but update.rescore is false, so "
                 "both are the sampler's; set update.rescore=true"
             )
-
-    def _validate_learner(self) -> None:
-        """Parts that only make sense together: critic and value loss, reset and leash, refinement and its weighting."""
-        if self.with_critic != (self.loss.value_loss is not None):
-            raise ValueError(
-                f"advantages are {type(self.advantages).__name__} and loss.value_loss is {self.loss.value_loss!r}; "
-                "use Gae and ClippedValueLoss together, or neither"
-            )
-        if isinstance(self.reference, ResetReference):
-            if "reference_logprobs" not in self.loss.requires:
-                raise ValueError("reference is ResetReference, but no method of the loss reads it; add ReferenceKl")
-            if self.reference.plateau and not self.evaluation.every:
-                raise ValueError("reference.plateau counts evaluations, but evaluation.every is 0; set it")
-        anchors = getattr(self.reward, "anchors", 0)
-        if anchors and self.reference is None:
-            raise ValueError(
-                f"reward.anchors is {anchors}, but there is no reference to ask; set reference=EmaReference()"
-            )
-        if ("off_policy" in self.loss.requires) != (self.refinement is not None):
-            raise ValueError(
-                f"refinement is {self.refinement!r} with the surrogate {type(self.loss.surrogate).__name__}; "
-                "use Refinement and RefinementShaping together, or neither"
-            )
-        if self.refinement is not None:
-            if not isinstance(self.task, Refinable):
-                raise ValueError(
-                    f"{type(self.task).__name__} has no refinement_prompt; add one, or drop the refinement"
-                )
-            if isinstance(self.reward, GroupReward) or self.with_critic:
-                raise ValueError("a refinement is judged alone and has no values; use a single reward and no critic")
 
     def _validate_task(self) -> None:
         vocabulary = self.task.tokenizer.vocab_size

@@ -18,19 +18,17 @@ PYTHON_FILES = sorted(
     path for folder in (PACKAGE, "configs", "tests", "benchmarks") for path in (REPOSITORY / folder).rglob("*.py")
 )
 
+CONFIGURATION = ("config", "overrides", "presets", "mistakes", "references", "compatibility")
 FLOORS = {
     **dict.fromkeys(("types", "ops", "problem"), 0),
     **dict.fromkeys(("advantages", "losses", "controls", "lab", "rewards", "tasks"), 1),
     **dict.fromkeys(("models", "parallel"), 2),
     "rollout": 3,
-    **dict.fromkeys(("config", "overrides", "presets", "mistakes"), 4),
+    **dict.fromkeys(CONFIGURATION, 4),
     "training": 5,
 }
 ENTRY_POINTS = 6  # every other module directly in the package
-ONE_ROOM = [
-    {"types", "ops"},
-    {"config", "overrides", "presets", "references"},
-]  # rooms of a floor that may see each other
+ONE_ROOM = [{"types", "ops"}, set(CONFIGURATION)]  # rooms of a floor that may see each other
 WITHOUT_JAX = ("problem", "rewards", "tasks")
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax", "chex"}
 FORBIDDEN_CALLS = {"eval", "exec", "sympify", "parse_expr", "print", "__import__"}
