@@ -18,7 +18,10 @@ from entropy_rl.tasks.countdown import Countdown
 
 HIGHEST_SEED = 1 << 31
 CRITIC = frozenset({"values", "old_values", "returns"})
-PROVIDED = CRITIC | {"roles", "rollout_logprobs", "reference_logprobs", "correct", "off_policy"}  # what a loss may read
+FRESH = frozenset({"nucleus_entropies", "expected_discriminators"})  # known of the present policy only
+PROVIDED = (
+    CRITIC | {"roles", "rollout_logprobs", "reference_logprobs", "correct", "off_policy", "proxy_logprobs"} | FRESH
+)  # what a loss may read
 
 
 @dataclasses.dataclass(frozen=True)
@@ -277,6 +280,11 @@ class Config:
             raise ValueError(
                 f"a method of the loss requires {', '.join(sorted(missing))}, which this trainer does not compute; "
                 "leave the method out"
+            )
+        if self.loss.requires & FRESH and self.loss.covariance_logprobs == "old":
+            raise ValueError(
+                f"the loss requires {', '.join(sorted(self.loss.requires & FRESH))}, which no rollout stores, but "
+                "loss.covariance_logprobs is 'old'; use 'current'"
             )
         if "rollout_logprobs" in self.loss.requires and not self.update.rescore:
             raise ValueError(

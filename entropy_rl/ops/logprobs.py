@@ -13,6 +13,7 @@ three backward.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -45,6 +46,24 @@ def logprobs_and_entropies(hidden: Array, head: Array, targets: Array, temperatu
     specs = {"in_specs": (rows, PartitionSpec(), rows, rows), "out_specs": (rows, rows)}
     by_device = jax.shard_map(_local, **specs, axis_names=set(partition.BATCH_AXES), check_vma=False)
     return by_device(hidden, head, targets, temperature)
+
+
+def tile_statistic(
+    statistic: Callable[[Array, Array], Array], hidden: Array, head: Array, targets: Array, temperature: Array
+) -> Array:
+    """[B, T] of any statistic of whole distributions, one token column at a time; differentiable, recomputed backward.
+
+    Args:
+      statistic: of normalised log-probabilities [B, V] and targets [B], gives [B].
+      hidden, head, targets, temperature: as `logprobs_and_entropies` takes them.
+    """
+
+    @jax.checkpoint
+    def column(piece: tuple[Array, Array]) -> Array:
+        states, chosen = piece
+        return statistic(jax.nn.log_softmax(token_logits(states, head, temperature)), chosen)
+
+    return jax.lax.map(column, (hidden.swapaxes(0, 1), targets.swapaxes(0, 1))).swapaxes(0, 1)
 
 
 def _local(hidden: Array, head: Array, targets: Array, temperature: Array) -> tuple[Array, Array]:

@@ -7,6 +7,8 @@ import jax.numpy as jnp
 
 from entropy_rl.types import Array
 
+TOP_P = 0.8  # of the nucleus that the update measures, where a method requires it
+
 
 def nucleus_mask(logprobs: Array, top_p: float | Array) -> Array:
     """Marks the smallest set of likeliest tokens whose probability is at least `top_p`; tied tokens stay together.

@@ -168,6 +168,9 @@ def _experience(session: Session, trained: Refined) -> Experience:
     if "reference_logprobs" in requires:
         reference_logprobs, _ = session.rescore(session.state.reference, experience)
         experience = dataclasses.replace(experience, reference_logprobs=reference_logprobs)
+    if "proxy_logprobs" in requires:
+        proxy_logprobs = session.proxy(session.state.params, experience)
+        experience = dataclasses.replace(experience, proxy_logprobs=proxy_logprobs)
     return experience
 
 

@@ -38,11 +38,12 @@ from entropy_rl.training.update import (
     Rescore,
     Update,
     Values,
+    compiled_proxy,
     compiled_rescore,
     compiled_update,
     compiled_values,
 )
-from entropy_rl.types import Array, Params, TrainState
+from entropy_rl.types import Array, Experience, Params, TrainState
 
 
 @dataclasses.dataclass
@@ -65,6 +66,7 @@ class Session:
     publish: Callable[[Params], Params]
     update: Update
     rescore: Rescore
+    proxy: Callable[[Params, Experience], Array]
     values: Values
     references: references.Keeper
     state: TrainState
@@ -201,7 +203,8 @@ def _build(
     return Session(
         config, folder, placement, engine, learner.compiled_publish(placement),
         compiled_update(config.policy, config.update.micro_batches, placement.state_shardings),
-        compiled_rescore(config.policy, pieces), compiled_values(config.policy, pieces),
+        compiled_rescore(config.policy, pieces), compiled_proxy(config.policy, pieces),
+        compiled_values(config.policy, pieces),
         references.Keeper(config.reference, config.optimizer, placement.state_shardings, remembered),
         state, store, writers.Writers(folder, resume_step=step if resumed else -1), watch, screen, step=step, **resumed,
     )  # fmt: skip

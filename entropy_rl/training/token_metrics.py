@@ -40,7 +40,7 @@ def update_metrics(stats: TokenStats, plan: Plan, loss: PolicyLoss) -> dict[str,
         restrained = weights < jnp.max(weights, initial=0.0, where=mask)  # tokens that weigh less than others
         measured |= _selection_metrics(measured, method, restrained, stats)
     for method, weights in zip(loss.penalties, plan.selected, strict=True):
-        measured |= _selection_metrics(measured, method, weights > 0.0, stats)
+        measured |= _selection_metrics(measured, method, weights != 0.0, stats)
     return measured
 
 

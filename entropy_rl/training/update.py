@@ -18,12 +18,18 @@ import jax.numpy as jnp
 import optax
 
 from entropy_rl.losses.policy_loss import Plan, PolicyLoss
+from entropy_rl.ops import discriminator, nucleus, partition, schedules
 from entropy_rl.ops import logprobs as scoring
-from entropy_rl.ops import partition, schedules
 from entropy_rl.ops.optimizer import AdamW
+from entropy_rl.ops.proxy import min_p_logprobs
 from entropy_rl.training import learner, metrics
 from entropy_rl.types import Array, Experience, Params, Policy, Rollout, TokenStats, TrainState
 
+# Statistics that need all of a token's logits, computed only where a method requires them.
+WHOLE_DISTRIBUTION = {
+    "nucleus_entropies": lambda logprobs, _: nucleus.nucleus_entropy(logprobs, nucleus.TOP_P),
+    "expected_discriminators": lambda logprobs, _: discriminator.expected_discriminator(logprobs),
+}
 LOG_RATIO_LIMIT = 20.0  # nats; exp of it is still finite in float32
 
 
@@ -65,6 +71,21 @@ def compiled_values(policy: Policy, pieces: int = 1) -> Values:
     return jax.jit(values)
 
 
+def compiled_proxy(policy: Policy, pieces: int = 1) -> Callable[[Params, Experience], Array]:
+    """Log-probs [B, T] under the filtered policy of Lp-Reg, `pieces` at a time."""
+
+    def proxy(params: Params, experience: Experience) -> Array:
+        prompts, head = experience.prompts.shape[0], policy.head(params)
+
+        def score(part: Experience) -> Array:
+            hidden = _hidden(params, part, policy)
+            return scoring.tile_statistic(min_p_logprobs, hidden, head, part.responses, part.temperature)
+
+        return join_groups(jax.lax.map(score, split_groups(experience, prompts, pieces)), prompts, pieces)
+
+    return jax.jit(proxy)
+
+
 def update(
     state: TrainState,
     experience: Experience,
@@ -93,7 +114,7 @@ def update(
 
     def score(weights: Params, experience: Experience) -> TokenStats:
         moved = learner.with_trained(state, weights)
-        return token_stats(moved.params, experience, policy=policy, step=state.step, critic=moved.critic)
+        return token_stats(moved.params, experience, policy, state.step, moved.critic, loss.requires)
 
     if micro_batches == 1:
         gradients, value, stats, plan = _whole(weights, experience, loss, key, score)
@@ -144,7 +165,12 @@ def _accumulated(params: Params, experience: Experience, loss: PolicyLoss, key: 
 
 
 def token_stats(
-    params: Params, experience: Experience, *, policy: Policy, step: Array, critic: Params | None = None
+    params: Params,
+    experience: Experience,
+    policy: Policy,
+    step: Array,
+    critic: Params | None = None,
+    requires: frozenset[str] = frozenset(),
 ) -> TokenStats:
     """Scores the responses of an experience; differentiable in `params` and in the value head `critic`.
 
@@ -159,10 +185,14 @@ def token_stats(
         on_policy = on_policy & ~experience.off_policy
     old_logprobs = jnp.where(on_policy, jax.lax.stop_gradient(logprobs), experience.old_logprobs)
     stats = _assemble(logprobs, old_logprobs, entropies, experience)
-    if critic is None:
-        return stats
-    values = critic_values(critic, hidden)
-    return dataclasses.replace(stats, values=partition.by_rows(jnp.where(stats.mask, values, 0.0)))
+    extra = {
+        name: scoring.tile_statistic(statistic, hidden, head, experience.responses, experience.temperature)
+        for name, statistic in WHOLE_DISTRIBUTION.items()
+        if name in requires
+    }
+    if critic is not None:
+        extra["values"] = critic_values(critic, hidden)
+    return dataclasses.replace(stats, **{name: _clean(values, stats.mask) for name, values in extra.items()})
 
 
 def critic_values(critic: Params, hidden: Array) -> Array:
@@ -193,7 +223,7 @@ def _stored_stats(experience: Experience) -> TokenStats:
 
 def _assemble(logprobs: Array, old_logprobs: Array, entropies: Array, experience: Experience) -> TokenStats:
     mask = experience.response_mask
-    clean = lambda values: partition.by_rows(jnp.where(mask, values, jnp.zeros_like(values)))  # noqa: E731
+    clean = functools.partial(_clean, mask=mask)
     optional = lambda values: None if values is None else clean(values)  # noqa: E731
     log_ratio = jnp.where(mask, logprobs - old_logprobs, 0.0)
     return TokenStats(
@@ -216,6 +246,10 @@ def _assemble(logprobs: Array, old_logprobs: Array, entropies: Array, experience
         old_values=optional(experience.values),
         returns=optional(experience.returns),
     )
+
+
+def _clean(values: Array, mask: Array) -> Array:
+    return partition.by_rows(jnp.where(mask, values, jnp.zeros_like(values)))
 
 
 def split_groups(tree: Any, prompts: int, pieces: int) -> Any:

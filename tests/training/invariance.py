@@ -18,7 +18,9 @@ import numpy as np
 
 from entropy_rl.controls.clip_cov import ClipCov
 from entropy_rl.controls.entropy_bonus import EntropyBonus
+from entropy_rl.controls.entropy_discriminator import VocabularyDiscriminator
 from entropy_rl.controls.kl_cov import KlCov
+from entropy_rl.controls.siren import Siren
 from entropy_rl.losses.clip import ClippedSurrogate
 from entropy_rl.losses.policy_loss import PolicyLoss
 from entropy_rl.losses.unclipped import UnclippedSurrogate
@@ -35,6 +37,12 @@ STEPS, PROMPTS = 5, 64
 CLIP_COV, KL_COV = ClipCov(fraction=0.02, max_fraction=0.04, omega_low=0.3), KlCov(fraction=0.03)
 LOSSES = {
     "both": PolicyLoss(ClippedSurrogate(), gates=(CLIP_COV,), penalties=(KL_COV, EntropyBonus(0.01))),
+    "plain": PolicyLoss(ClippedSurrogate()),
+    "whole distributions": PolicyLoss(
+        ClippedSurrogate(),
+        gates=(VocabularyDiscriminator(mu=0.5, fraction=0.03, max_fraction=0.04),),
+        penalties=(Siren(anchor=0.5, coefficient=0.1),),
+    ),
     "old": PolicyLoss(UnclippedSurrogate(), gates=(CLIP_COV,), penalties=(KL_COV,), covariance_logprobs="old"),
 }
 CRITIC = PolicyLoss(ClippedSurrogate(), gates=(CLIP_COV,), value_loss=ClippedValueLoss(coefficient=0.5))
