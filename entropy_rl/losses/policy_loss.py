@@ -112,8 +112,17 @@ class PolicyLoss:
     value_loss: Any | None = None
 
     def methods(self) -> Iterator[Any]:
+        """Surrogate, gates, penalties and shapers.
+
+        Raises:
+          ValueError: if a slot is no tuple: one method without its comma is the commonest slip of a config.
+        """
         yield self.surrogate
-        yield from (*self.gates, *self.penalties, *self.shapers)
+        for slot in ("gates", "penalties", "shapers"):
+            methods = getattr(self, slot)
+            if not isinstance(methods, tuple):
+                raise ValueError(f"PolicyLoss.{slot} is {methods!r}; write a tuple: {slot}=(Method(),)")
+            yield from methods
 
     @property
     def requires(self) -> frozenset[str]:
@@ -130,9 +139,6 @@ class PolicyLoss:
 
     def validate(self) -> None:
         """Raises ValueError that names the field, its value and the remedy. Called once, at start-up."""
-        for slot in ("gates", "penalties", "shapers"):
-            if not isinstance(getattr(self, slot), tuple):
-                raise ValueError(f"PolicyLoss.{slot} is {getattr(self, slot)!r}; write a tuple: {slot}=(Method(),)")
         critic = () if self.value_loss is None else (self.value_loss,)
         for method in (*self.methods(), self.aggregate, *critic):
             if isinstance(method, type) or not callable(method):
