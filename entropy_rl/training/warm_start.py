@@ -53,7 +53,7 @@ def base_params(
       progress: called with (step, steps, loss).
     """
     folder = bases / content_hash(config)
-    with _one_at_a_time(bases):
+    with _one_at_a_time(folder):
         if not _is_whole(folder, placed):
             logging.info("warm start: training base %s for %d steps", folder.name, init.steps)
             store = checkpoints.Checkpoints(folder, keep=1, best_metric=None)
@@ -145,12 +145,12 @@ def _supervised_step(
 
 
 @contextlib.contextmanager
-def _one_at_a_time(bases: epath.Path) -> Iterator[None]:
+def _one_at_a_time(base: epath.Path) -> Iterator[None]:
     """Two runs started together make their base once. The lock dies with its process; object stores have none."""
-    bases.mkdir(parents=True, exist_ok=True)
-    if "://" in str(bases):
+    base.parent.mkdir(parents=True, exist_ok=True)
+    if "://" in str(base):
         yield
         return
-    with open(bases / ".lock", "w") as lock:
+    with open(base.parent / f".{base.name}.lock", "w") as lock:  # of this base alone: another's does not wait for it
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
