@@ -63,3 +63,23 @@ def test_no_array_of_all_logits_exists(monkeypatch, inputs):
     program = jax.make_jaxpr(lambda *a: gradient(logprobs.logprobs_and_entropies, a))(*inputs)
     assert f"[{BATCH},{LENGTH},{VOCABULARY}]" not in str(program)
     assert f"[{BATCH},1,{VOCABULARY}]" in str(program)
+
+
+def test_a_statistic_of_whole_distributions_is_that_of_dense_logits(inputs):
+    hidden, head, targets, temperature = inputs
+
+    def square_of_target(scores, chosen):
+        return jnp.take_along_axis(scores, chosen[..., None], -1)[..., 0] ** 2 + jnp.sum(jnp.exp(2 * scores), -1)
+
+    def by_columns(hidden, head, targets, temperature):
+        values = logprobs.tile_statistic(square_of_target, hidden, head, targets, temperature)
+        return values, jnp.zeros_like(values)
+
+    def at_once(hidden, head, targets, temperature):
+        scores = jax.nn.log_softmax(jnp.einsum("BTD,VD->BTV", hidden, head) / temperature[:, None, None])
+        values = square_of_target(scores, targets)
+        return values, jnp.zeros_like(values)
+
+    np.testing.assert_allclose(by_columns(*inputs)[0], at_once(*inputs)[0], rtol=1e-5)
+    for tiled, exact in zip(gradient(by_columns, inputs), gradient(at_once, inputs), strict=True):
+        np.testing.assert_allclose(tiled, exact, atol=1e-4)
