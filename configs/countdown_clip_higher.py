@@ -1,8 +1,8 @@
 """Countdown with three numbers: GRPO with DAPO's higher upper clip.
 
 Run:     python -m entropy_rl.train --config=countdown_clip_higher --workdir=runs/countdown_clip_higher
-Result:  test pass@1 .547 ± .019, pass@16 .658 ± .017, entropy .058 ± .003 nats/token
-         (3 seeds; commit 04f1d4c, AMD EPYC)
+Result:  test pass@1 .531 ± .040, pass@16 .662 ± .015, entropy .062 ± .009 nats/token
+         (3 seeds; commit 879334d, AMD EPYC)
 """
 
 import dataclasses

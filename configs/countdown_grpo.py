@@ -1,8 +1,8 @@
 """Countdown with three numbers: plain GRPO, the baseline whose entropy collapses.
 
 Run:     python -m entropy_rl.train --config=countdown_grpo --workdir=runs/countdown_grpo
-Result:  test pass@1 .545 ± .022, pass@16 .664 ± .004, entropy .058 ± .008 nats/token
-         (3 seeds; commit 04f1d4c, AMD EPYC)
+Result:  test pass@1 .552 ± .015, pass@16 .662 ± .013, entropy .056 ± .003 nats/token
+         (3 seeds; commit 879334d, AMD EPYC)
 """
 
 from entropy_rl.advantages.grpo import GroupNormalized

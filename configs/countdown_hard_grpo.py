@@ -1,7 +1,7 @@
 """Countdown with three or four numbers: GRPO for 1,600 steps, long enough to see it saturate with its entropy spent.
 
 Run:     python -m entropy_rl.train --config=countdown_hard_grpo --workdir=runs/countdown_hard_grpo
-Result:  not yet measured
+Result:  test pass@1 .325, pass@16 .359, entropy .026 nats/token (1 seed; commit b153598, AMD EPYC)
 """
 
 import dataclasses

@@ -1,8 +1,8 @@
 """Countdown with three numbers: unclipped ratios and KL-Cov. The fraction is 10 times the published one for 7B.
 
 Run:     python -m entropy_rl.train --config=countdown_kl_cov --workdir=runs/countdown_kl_cov
-Result:  test pass@1 .415 ± .020, pass@16 .719 ± .011, entropy .126 ± .008 nats/token
-         (3 seeds; commit 04f1d4c, AMD EPYC)
+Result:  test pass@1 .415 ± .011, pass@16 .703 ± .007, entropy .127 ± .007 nats/token
+         (3 seeds; commit 879334d, AMD EPYC)
 """
 
 import dataclasses
