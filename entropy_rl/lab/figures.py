@@ -38,6 +38,9 @@ class Section:
     table: str = ""  # which table stands below the figures: "laws" or "budgets"
 
 
+COVARIANCE_FLOOR = 1e-5  # nats * advantage: smaller values are rounding, and would take most of a logarithmic axis
+
+
 def sections(runs: Sequence[Run]) -> list[Section]:
     """All sections, in the order of the page; one without any data is left out."""
     found = [
@@ -71,8 +74,8 @@ BUDGET_TEXT = (
 )
 COVARIANCE_TEXT = (
     "Quantiles over tokens of the covariance of log-probability and advantage; the mean is dashed. "
-    "Where the upper lines stand decades above the middle, a few tokens drive the fall of entropy. Values at or below "
-    "zero have no place on a logarithmic axis and are left out."
+    "Where the upper lines stand decades above the middle, a few tokens drive the fall of entropy. Values below 1e-5 "
+    "are left out: they are rounding, or have no place on a logarithmic axis."
 )
 SELECTION_TEXT = (
     "Of the tokens a method acted on: solid, the share whose advantage is positive; dashed, the mean probability "
@@ -134,21 +137,26 @@ def budget_figure(run: Run, index: int) -> Figure | None:
     return _figure(f"Spent and gained: {run.name}", "", x_axis, y_axis, lines, nearest="xy")
 
 
+def _above(points: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    kept = points[1] > COVARIANCE_FLOOR
+    return points[0][kept], points[1][kept]
+
+
 def covariance_figures(runs: Sequence[Run]) -> list[Figure]:
     """Quantiles of the covariance, a chart per run, all with the same logarithmic axis."""
     series = [[run.series(f"covariance/{key}") for key in (*(f"q{q}" for q in QUANTILES), "mean")] for run in runs]
     values = np.concatenate([y for of_run in series for _, y in of_run] or [np.zeros(0)])
-    positive = values[values > 0]
-    if not positive.size:
+    shown = values[values > COVARIANCE_FLOOR]
+    if not shown.size:
         return []
-    axis = Axis("covariance [nats × advantage]", log=True, low=positive.min(), high=positive.max())
+    axis = Axis("covariance [nats × advantage]", log=True, low=shown.min(), high=shown.max())
     labels = (*(f"{q} %" for q in QUANTILES), "mean")
     figures = []
     for index, (run, of_run) in enumerate(zip(runs, series, strict=True)):
         lines = [
-            Line(index, *points, label=label, colour=colour, style="dashed" if label == "mean" else "line")
+            Line(index, *_above(points), label=label, colour=colour, style="dashed" if label == "mean" else "line")
             for points, label, colour in zip(of_run, labels, (*QUANTILE_COLOURS, COLOURS[1]), strict=True)
-            if (points[1] > 0).any()
+            if (points[1] > COVARIANCE_FLOOR).any()
         ]
         figures.append(_figure(f"Covariance: {run.name}", "", STEP, axis, lines))
     return _present(figures)
