@@ -180,10 +180,8 @@ class PolicyLoss:
         advantages = stats.advantages
         for shaper in self.shapers:
             advantages = shaper(dataclasses.replace(stats, advantages=advantages))
-        gates = tuple(gate(stats, own_key(key, gate, number)) for gate, number in _numbered(self.gates))
-        selected = tuple(
-            penalty.select(stats, own_key(key, penalty, number)) for penalty, number in _numbered(self.penalties)
-        )
+        gates = tuple(gate(stats, own_key(key, gate)) for gate in self.gates)
+        selected = tuple(penalty.select(stats, own_key(key, penalty)) for penalty in self.penalties)
         product = jnp.ones_like(stats.logprobs)
         for gate in gates:
             product = product * gate
@@ -207,16 +205,6 @@ def _padding_zeroed(stats: TokenStats) -> TokenStats:
     return jax.tree.map(lambda x: masked.zeroed(x, mask) if x.shape == mask.shape else x, stats)
 
 
-def own_key(key: Array, method: Any, number: int = 0) -> Array:
-    """A key that depends on the method and not on its place among others, so that order never matters.
-
-    Args:
-      number: of methods of its class before it in the same slot; a key is used once.
-    """
-    named = jax.random.fold_in(key, zlib.crc32(type(method).__name__.encode()))
-    return jax.random.fold_in(named, number) if number else named
-
-
-def _numbered(methods: tuple[Any, ...]) -> Iterator[tuple[Any, int]]:
-    for place, method in enumerate(methods):
-        yield method, sum(type(other) is type(method) for other in methods[:place])
+def own_key(key: Array, method: Any) -> Array:
+    """A key that depends on the method and not on its place among others, so that order never matters."""
+    return jax.random.fold_in(key, zlib.crc32(type(method).__name__.encode()))

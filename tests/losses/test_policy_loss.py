@@ -9,7 +9,6 @@ import pytest
 
 from entropy_rl.controls.clip_cov import ClipCov
 from entropy_rl.controls.entropy_bonus import EntropyBonus
-from entropy_rl.controls.random_control import RandomControl
 from entropy_rl.controls.reference_kl import ReferenceKl
 from entropy_rl.losses.clip import ClippedSurrogate
 from entropy_rl.losses.policy_loss import PolicyLoss
@@ -45,10 +44,3 @@ def test_a_loss_requires_what_its_methods_read():
 def test_a_loss_that_makes_no_sense_is_refused(loss, message):
     with pytest.raises(ValueError, match=message):
         loss.validate()
-
-
-def test_two_gates_of_one_class_do_not_draw_the_same_lots():
-    gate = RandomControl(fraction=0.2, max_fraction=0.3, side="both")
-    loss = PolicyLoss(ClippedSurrogate(), gates=(gate, gate))
-    first, second = examples.planned(loss, examples.example_stats()).gates
-    assert (np.asarray(first) != np.asarray(second)).any()
