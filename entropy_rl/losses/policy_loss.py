@@ -206,5 +206,8 @@ def _padding_zeroed(stats: TokenStats) -> TokenStats:
 
 
 def own_key(key: Array, method: Any) -> Array:
-    """A key that depends on the method and not on its place among others, so that order never matters."""
+    """A key that depends on the method's class and not on its place among others, so that order never matters.
+
+    Two methods of one class in one loss therefore draw the same lots.
+    """
     return jax.random.fold_in(key, zlib.crc32(type(method).__name__.encode()))
