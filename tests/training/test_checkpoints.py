@@ -66,20 +66,23 @@ def saved(tmp_path):
     return tmp_path / "checkpoints"
 
 
-def largest_file(folder):
-    return max((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+def data_files(folder):
+    """Every file of arrays: Orbax sometimes leaves a copy that nobody reads beside the one that counts."""
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("_")]
+    largest = max(path.stat().st_size for path in files)
+    return [path for path in files if path.stat().st_size > largest // 4]
 
 
 def overwrite(step_folder):
-    path = largest_file(step_folder / "state")
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2 : len(content) // 2 + 5] = b"wrong"
-    path.write_bytes(content)
+    for path in data_files(step_folder / "state"):
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2 : len(content) // 2 + 5] = b"wrong"
+        path.write_bytes(content)
 
 
 def truncate(step_folder):
-    path = largest_file(step_folder / "state")
-    path.write_bytes(path.read_bytes()[:100])
+    for path in data_files(step_folder / "state"):
+        path.write_bytes(path.read_bytes()[:100])
 
 
 def remove_metadata(step_folder):

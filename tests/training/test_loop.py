@@ -22,6 +22,7 @@ from entropy_rl.problem import Verdict
 from entropy_rl.tasks.countdown import Countdown
 from entropy_rl.training.alarms import NonFiniteError
 from tests.training.resuming import CONFIG_FILE, assert_same_run, final_state, finished_checkpoints
+from tests.training.test_checkpoints import data_files
 
 TINY: Config = dataclasses.replace(presets.load_config(str(CONFIG_FILE)), init=RandomWeights(), steps=4)
 
@@ -114,20 +115,16 @@ def test_weights_that_are_no_numbers_stop_the_run_and_name_the_last_good_checkpo
     assert error.value.last_good == 2 and finished_checkpoints(tmp_path / "run")[-1] == 2
 
 
-def largest(folder: pathlib.Path) -> pathlib.Path:
-    return max((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
-
-
 def truncate(step: pathlib.Path) -> None:
-    path = largest(step / "state")
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    for path in data_files(step / "state"):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
 def flip(step: pathlib.Path) -> None:
-    path = largest(step / "state")
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2 : len(content) // 2 + 64] = bytes(64)
-    path.write_bytes(content)
+    for path in data_files(step / "state"):
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2 : len(content) // 2 + 64] = bytes(64)
+        path.write_bytes(content)
 
 
 def remove_metadata(step: pathlib.Path) -> None:
