@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from entropy_rl import compatibility
+from entropy_rl import checks, compatibility
 from entropy_rl.advantages.grpo import GroupNormalized
+from entropy_rl.inits import FromRun, RandomWeights, WarmStart
 from entropy_rl.losses.clip import ClippedSurrogate
 from entropy_rl.losses.policy_loss import PolicyLoss
 from entropy_rl.models.decoder import Decoder
 from entropy_rl.ops.optimizer import AdamW
 from entropy_rl.parallel.mesh import MeshShape
+from entropy_rl.phases import CheckpointConfig, EvaluationConfig, RolloutConfig, UpdateConfig
 from entropy_rl.references import FixedReference, Reference
 from entropy_rl.rollout.refinement import Refinement
 from entropy_rl.tasks.countdown import Countdown
@@ -22,149 +24,6 @@ FRESH = frozenset({"nucleus_entropies", "expected_discriminators"})  # known of 
 PROVIDED = (
     CRITIC | {"roles", "rollout_logprobs", "reference_logprobs", "correct", "off_policy", "proxy_logprobs"} | FRESH
 )  # what a loss may read
-
-
-@dataclasses.dataclass(frozen=True)
-class WarmStart:
-    """The policy starts from supervised training on the task's demonstrations, cached by the content of what made it.
-
-    Attributes:
-      steps, batch: optimiser steps and demonstrations per step.
-      demonstrations: how many different ones there are.
-      learning_rate: the peak of a cosine that falls to a twentieth, after `warmup` steps.
-      seed: of initial weights, demonstrations and their order. Runs that share it share their base.
-    """
-
-    steps: int = 800
-    batch: int = 128
-    demonstrations: int = 40_000
-    learning_rate: float = 5e-3
-    warmup: int = 50
-    seed: int = 0
-
-    def validate(self) -> None:
-        """Raises ValueError for a number outside its range."""
-        for name in ("steps", "batch", "demonstrations"):
-            _at_least(f"init.{name}", getattr(self, name), 1)
-        _positive("init.learning_rate", self.learning_rate)
-        _at_least("init.warmup", self.warmup, 0)
-
-
-@dataclasses.dataclass(frozen=True)
-class FromRun:
-    """The policy starts from the newest good checkpoint of another run, or of a given step of it."""
-
-    path: str
-    step: int | None = None
-
-    def validate(self) -> None:
-        """Raises ValueError if no path is given."""
-        if not self.path:
-            raise ValueError("init.path is empty; give the folder of a run")
-
-
-@dataclasses.dataclass(frozen=True)
-class RandomWeights:
-    """The policy starts from random weights."""
-
-    seed: int = 0
-
-    def validate(self) -> None:
-        """Any seed will do."""
-
-
-@dataclasses.dataclass(frozen=True)
-class RolloutConfig:
-    """What is sampled in a step.
-
-    Attributes:
-      prompts, responses: P prompts and G responses to each.
-      temperature: of training rollouts.
-    """
-
-    prompts: int = 64
-    responses: int = 8
-    temperature: float = 1.0
-
-    def validate(self) -> None:
-        """Raises ValueError for a number outside its range."""
-        _at_least("rollout.prompts", self.prompts, 1)
-        _at_least("rollout.responses", self.responses, 1)
-        _positive("rollout.temperature", self.temperature)
-
-
-@dataclasses.dataclass(frozen=True)
-class UpdateConfig:
-    """How a rollout becomes optimiser steps.
-
-    Attributes:
-      mini_batches: optimiser steps per epoch; each sees prompts / mini_batches whole groups.
-      epochs: passes over a rollout.
-      micro_batches: pieces of a mini-batch whose gradients are accumulated; memory, not results, depends on it.
-      rescore: recompute the rollout's log-probs with the update's own arithmetic before the first step, instead of
-        taking the engine's.
-    """
-
-    mini_batches: int = 4
-    epochs: int = 1
-    micro_batches: int = 1
-    rescore: bool = False
-
-    def validate(self) -> None:
-        """Raises ValueError for a number outside its range."""
-        for name in ("mini_batches", "epochs", "micro_batches"):
-            _at_least(f"update.{name}", getattr(self, name), 1)
-
-    @property
-    def steps_per_rollout(self) -> int:
-        """Optimiser steps that one rollout serves."""
-        return self.mini_batches * self.epochs
-
-
-@dataclasses.dataclass(frozen=True)
-class EvaluationConfig:
-    """Validation while training, and the test at the end.
-
-    Attributes:
-      every: RL steps between validations; 0 for none but the last.
-      problems: of the validation split, the first so many.
-      test_problems: of the test split.
-      samples: responses to each problem; pass@k is estimated for k up to it.
-      temperature: of evaluation samples.
-    """
-
-    every: int = 20
-    problems: int = 128
-    test_problems: int = 384
-    samples: int = 16
-    temperature: float = 1.0
-
-    def validate(self) -> None:
-        """Raises ValueError for a number outside its range."""
-        _at_least("evaluation.every", self.every, 0)
-        for name in ("problems", "test_problems", "samples"):
-            _at_least(f"evaluation.{name}", getattr(self, name), 1)
-        _positive("evaluation.temperature", self.temperature)
-
-
-@dataclasses.dataclass(frozen=True)
-class CheckpointConfig:
-    """What is kept of a run.
-
-    Attributes:
-      every: RL steps between checkpoints.
-      keep: how many of the newest are kept, besides the best on validation.
-      samples_every: RL steps between entries of samples.jsonl.
-    """
-
-    every: int = 20
-    keep: int = 2
-    samples_every: int = 20
-
-    def validate(self) -> None:
-        """Raises ValueError for a number outside its range."""
-        for name in ("every", "keep", "samples_every"):
-            _at_least(f"checkpoint.{name}", getattr(self, name), 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -224,7 +83,7 @@ class Config:
         Raises:
           ValueError: that names the field, its value, the rule and the remedy.
         """
-        _at_least("steps", self.steps, 1)
+        checks.at_least("steps", self.steps, 1)
         if not 0 <= self.seed < HIGHEST_SEED:
             raise ValueError(f"seed is {self.seed}; it must be in [0, {HIGHEST_SEED}), for keys are made from 32 bits")
         self.task.validate()
@@ -312,13 +171,3 @@ class Config:
             raise ValueError(
                 f"init is WarmStart, but {type(self.task).__name__} has no demonstrations; use FromRun or RandomWeights"
             )
-
-
-def _at_least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise ValueError(f"{name} is {value}; it must be at least {least}")
-
-
-def _positive(name: str, value: float) -> None:
-    if not 0 < value < float("inf"):
-        raise ValueError(f"{name} is {value}; it must be a finite number > 0")

@@ -18,9 +18,9 @@ PYTHON_FILES = sorted(
     path for folder in (PACKAGE, "configs", "tests", "benchmarks") for path in (REPOSITORY / folder).rglob("*.py")
 )
 
-CONFIGURATION = ("config", "overrides", "presets", "mistakes", "references", "compatibility")
+CONFIGURATION = ("config", "overrides", "presets", "mistakes", "references", "compatibility", "inits", "phases")
 FLOORS = {
-    **dict.fromkeys(("types", "ops", "problem"), 0),
+    **dict.fromkeys(("types", "ops", "problem", "checks"), 0),
     **dict.fromkeys(("advantages", "losses", "controls", "lab", "rewards", "tasks"), 1),
     **dict.fromkeys(("models", "parallel"), 2),
     "rollout": 3,

@@ -1,0 +1,101 @@
+"""The phases of a run as fields of the config: what is rolled out, updated, evaluated and kept."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from entropy_rl import checks
+
+
+@dataclasses.dataclass(frozen=True)
+class RolloutConfig:
+    """What is sampled in a step.
+
+    Attributes:
+      prompts, responses: P prompts and G responses to each.
+      temperature: of training rollouts.
+    """
+
+    prompts: int = 64
+    responses: int = 8
+    temperature: float = 1.0
+
+    def validate(self) -> None:
+        """Raises ValueError for a number outside its range."""
+        checks.at_least("rollout.prompts", self.prompts, 1)
+        checks.at_least("rollout.responses", self.responses, 1)
+        checks.positive("rollout.temperature", self.temperature)
+
+
+@dataclasses.dataclass(frozen=True)
+class UpdateConfig:
+    """How a rollout becomes optimiser steps.
+
+    Attributes:
+      mini_batches: optimiser steps per epoch; each sees prompts / mini_batches whole groups.
+      epochs: passes over a rollout.
+      micro_batches: pieces of a mini-batch whose gradients are accumulated; memory, not results, depends on it.
+      rescore: recompute the rollout's log-probs with the update's own arithmetic before the first step, instead of
+        taking the engine's.
+    """
+
+    mini_batches: int = 4
+    epochs: int = 1
+    micro_batches: int = 1
+    rescore: bool = False
+
+    def validate(self) -> None:
+        """Raises ValueError for a number outside its range."""
+        for name in ("mini_batches", "epochs", "micro_batches"):
+            checks.at_least(f"update.{name}", getattr(self, name), 1)
+
+    @property
+    def steps_per_rollout(self) -> int:
+        """Optimiser steps that one rollout serves."""
+        return self.mini_batches * self.epochs
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluationConfig:
+    """Validation while training, and the test at the end.
+
+    Attributes:
+      every: RL steps between validations; 0 for none but the last.
+      problems: of the validation split, the first so many.
+      test_problems: of the test split.
+      samples: responses to each problem; pass@k is estimated for k up to it.
+      temperature: of evaluation samples.
+    """
+
+    every: int = 20
+    problems: int = 128
+    test_problems: int = 384
+    samples: int = 16
+    temperature: float = 1.0
+
+    def validate(self) -> None:
+        """Raises ValueError for a number outside its range."""
+        checks.at_least("evaluation.every", self.every, 0)
+        for name in ("problems", "test_problems", "samples"):
+            checks.at_least(f"evaluation.{name}", getattr(self, name), 1)
+        checks.positive("evaluation.temperature", self.temperature)
+
+
+@dataclasses.dataclass(frozen=True)
+class CheckpointConfig:
+    """What is kept of a run.
+
+    Attributes:
+      every: RL steps between checkpoints.
+      keep: how many of the newest are kept, besides the best on validation.
+      samples_every: RL steps between entries of samples.jsonl.
+    """
+
+    every: int = 20
+    keep: int = 2
+    samples_every: int = 20
+
+    def validate(self) -> None:
+        """Raises ValueError for a number outside its range."""
+        for name in ("every", "keep", "samples_every"):
+            checks.at_least(f"checkpoint.{name}", getattr(self, name), 1)
