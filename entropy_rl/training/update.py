@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import optax
 
 from entropy_rl.losses.policy_loss import Plan, PolicyLoss
-from entropy_rl.ops import discriminator, nucleus, partition, schedules
+from entropy_rl.ops import discriminator, nucleus, partition, rounding, schedules
 from entropy_rl.ops import logprobs as scoring
 from entropy_rl.ops.optimizer import AdamW
 from entropy_rl.ops.proxy import min_p_logprobs
@@ -31,6 +31,7 @@ WHOLE_DISTRIBUTION = {
     "expected_discriminators": lambda logprobs, _: discriminator.expected_discriminator(logprobs),
 }
 LOG_RATIO_LIMIT = 20.0  # nats; exp of it is still finite in float32
+ROUNDING = 0x52  # folded into the key of an update, apart from those of its methods
 
 
 Update = Callable[[TrainState, Experience, PolicyLoss, AdamW, Array], tuple[TrainState, dict[str, Array]]]
@@ -125,7 +126,8 @@ def update(
     measured["loss/total"] = value
     measured["update/gradient_norm"] = optax.tree.norm(gradients)
     measured["update/learning_rate"] = jnp.asarray(optimizer.learning_rate, jnp.float32)
-    state = learner.with_trained(state, optax.apply_updates(weights, updates))
+    moved = rounding.apply_updates(weights, updates, jax.random.fold_in(key, ROUNDING))
+    state = learner.with_trained(state, moved)
     return dataclasses.replace(state, step=state.step + 1, opt_state=opt_state), measured
 
 
