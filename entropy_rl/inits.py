@@ -47,6 +47,25 @@ class FromRun:
 
 
 @dataclasses.dataclass(frozen=True)
+class HuggingFace:
+    """The policy starts from a published checkpoint: config.json, safetensors and, unless given, its tokenizer.
+
+    Attributes:
+      path: a local folder, gs://..., or the name of a repository on the hub ("Qwen/Qwen2.5-0.5B"); a gated one is read
+        with the token in the environment (HF_TOKEN).
+      revision: of the hub: a branch, tag or commit; None for the newest. A commit makes the run repeatable.
+    """
+
+    path: str
+    revision: str | None = None
+
+    def validate(self) -> None:
+        """Raises ValueError if no path is given."""
+        if not self.path:
+            raise ValueError("init.path is empty; give a folder or the name of a repository, such as Qwen/Qwen2.5-0.5B")
+
+
+@dataclasses.dataclass(frozen=True)
 class RandomWeights:
     """The policy starts from random weights."""
 

@@ -94,14 +94,15 @@ class TokenStats:
 
 @flax.struct.dataclass
 class TrainState:
-    """Everything that a checkpoint must hold of the learner: arrays only."""
+    """The learner: arrays only. A checkpoint holds all of it but `frozen`, which never changes."""
 
     step: Array  # int32: optimiser steps taken, and so the version of `params`
-    params: Params
+    params: Params  # what is trained: the whole policy, or its adapters
     opt_state: Any
     controllers: Any = ()  # states of closed-loop coefficients
     reference: Params | None = None  # a frozen or averaged copy, where a reference policy is wanted
     critic: Params | None = None  # a value head, where one is wanted
+    frozen: Params | None = None  # the weights under the adapters, where only adapters are trained
 
 
 class Policy(Protocol):
@@ -122,8 +123,8 @@ class Policy(Protocol):
         """[B, T, D]: the hidden state from which each response token is predicted. Prompts are computed once each."""
         ...
 
-    def head(self, params: Params) -> Array:
-        """[V, D]: logits are hidden @ head.T."""
+    def head(self, params: Params) -> Any:
+        """[V, D]: logits are hidden @ head.T; or an `ops.logprobs.Head` around it, where they are capped."""
         ...
 
     def prefill(self, params: Params, prompts: Array, prompt_mask: Array) -> tuple[Cache, Array]:

@@ -65,8 +65,9 @@ def _in_float32(inner: optax.GradientTransformation, stored: jnp.dtype) -> optax
 
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         moved, new_state = inner.update(wide(updates), wide(state), wide(params))
-        steps = optax.tree.get(new_state, "count")  # a number of the state, so that the same step draws the same noise
-        return moved, rounding.cast_like(new_state, state, jax.random.fold_in(jax.random.key(0), steps))
+        counts = (leaf for leaf in jax.tree.leaves(new_state) if jnp.issubdtype(leaf.dtype, jnp.integer))
+        key = jax.random.fold_in(jax.random.key(0), next(counts))  # so that the same step draws the same noise
+        return moved, rounding.cast_like(new_state, state, key)
 
     return optax.GradientTransformation(init, update)
 

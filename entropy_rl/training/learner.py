@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -10,10 +11,11 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
+from entropy_rl.models import lora
 from entropy_rl.ops import schedules
 from entropy_rl.ops.optimizer import AdamW
 from entropy_rl.parallel import sharding
-from entropy_rl.types import Params, Policy, TrainState
+from entropy_rl.types import Array, Params, Policy, TrainState
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,31 +24,35 @@ class Placement:
 
     Attributes:
       mesh: of devices.
-      params: shapes of the parameters, each with its sharding.
+      params: shapes of what is trained, each with its sharding: the policy's parameters, or its adapters alone.
+      base: shapes of the policy's parameters without adapters, each with its sharding.
       state: shapes of the whole state, each with its sharding.
       rollout_params: shapes of the parameters as rollouts read them: in the compute type, whole along "embed".
     """
 
     mesh: Mesh
     params: Any
+    base: Any
     state: Any
     rollout_params: Any
 
     @property
     def state_shardings(self) -> Any:
         """A tree like the state, of shardings alone."""
-        return jax.tree.map(lambda leaf: leaf.sharding, self.state)
+        return _shardings(self.state)
 
 
 def place(mesh: Mesh, policy: Policy, optimizer: AdamW, with_reference: bool, with_critic: bool = False) -> Placement:
     """Shapes and shardings of the state of a policy; computes no parameter."""
     shapes = jax.eval_shape(policy.init, jax.random.key(0))
-    shardings = sharding.parameter_shardings(mesh, policy.logical_axes(), shapes)
-    params = _with_shardings(shapes, shardings)
+    whole = _with_shardings(shapes, sharding.parameter_shardings(mesh, policy.logical_axes(), shapes))
+    base, adapters = lora.split(whole)
+    params = jax.tree.map(_in_float32, adapters) if adapters else base
     width = critic_width(policy, shapes) if with_critic else 0
-    state = jax.eval_shape(lambda p: new_state(p, optimizer, with_reference, width), shapes)
-    placed = _with_shardings(state, sharding.state_shardings(mesh, params, state))
-    return Placement(mesh, params, placed, _rollout_params(mesh, policy, shapes))
+    state = jax.eval_shape(lambda p: new_state(p, optimizer, with_reference, width), params)
+    state = dataclasses.replace(state, frozen=base if adapters else None)
+    placed = _with_shardings(state, sharding.state_shardings(mesh, whole, state))
+    return Placement(mesh, params, base, placed, _rollout_params(mesh, policy, shapes))
 
 
 def _rollout_params(mesh: Mesh, policy: Policy, shapes: Any) -> Any:
@@ -56,11 +62,48 @@ def _rollout_params(mesh: Mesh, policy: Policy, shapes: Any) -> Any:
 
 
 def compiled_publish(placement: Placement) -> Callable[[Params], Params]:
-    """Parameters as rollouts read them, cast and resharded by one program; the given ones stay as they are."""
-    dtypes = jax.tree.map(lambda leaf: leaf.dtype, placement.rollout_params)
-    shardings = jax.tree.map(lambda leaf: leaf.sharding, placement.rollout_params)
-    cast = lambda params: jax.tree.map(lambda leaf, dtype: leaf.astype(dtype), params, dtypes)  # noqa: E731
-    return jax.jit(cast, out_shardings=shardings)
+    """The policy's parameters as rollouts read them, cast and resharded by one program; those given stay as they are.
+
+    An array that is so already is passed on, not copied: it lives until the next update takes it.
+    """
+    wanted, structure = jax.tree.flatten(placement.rollout_params)
+
+    def cast(leaves: list[Array], targets: tuple[tuple[Any, Any], ...]) -> list[Array]:
+        return [leaf.astype(dtype) for leaf, (dtype, _) in zip(leaves, targets, strict=True)]
+
+    @functools.cache
+    def program(targets: tuple[tuple[Any, Any], ...]) -> Callable[..., list[Array]]:
+        return jax.jit(functools.partial(cast, targets=targets), out_shardings=[where for _, where in targets])
+
+    def publish(params: Params) -> Params:
+        leaves = jax.tree.leaves(params)
+        pairs = list(zip(leaves, wanted, strict=True))
+        moved = [number for number, (leaf, target) in enumerate(pairs) if not _is_as(leaf, target)]
+        targets = tuple((wanted[number].dtype, wanted[number].sharding) for number in moved)
+        for number, leaf in zip(moved, program(targets)([leaves[n] for n in moved]) if moved else (), strict=True):
+            leaves[number] = leaf
+        return jax.tree.unflatten(structure, leaves)
+
+    return publish
+
+
+def _is_as(leaf: Array, target: jax.ShapeDtypeStruct) -> bool:
+    return leaf.dtype == target.dtype and leaf.sharding.is_equivalent_to(target.sharding, leaf.ndim)
+
+
+def policy_params(state: TrainState) -> Params:
+    """The parameters that the policy computes with: those that are trained, over those that are frozen."""
+    return state.params if state.frozen is None else lora.join(state.frozen, state.params)
+
+
+def reference_params(state: TrainState) -> Params:
+    """Those of the reference policy, which shares what is frozen."""
+    return state.reference if state.frozen is None else lora.join(state.frozen, state.reference)
+
+
+def saved(state: TrainState) -> TrainState:
+    """What a checkpoint holds: adapters without the weights under them, which the run's `init` gives again."""
+    return dataclasses.replace(state, frozen=None)
 
 
 def new_state(params: Params, optimizer: AdamW, with_reference: bool, critic_width: int = 0) -> TrainState:
@@ -96,11 +139,33 @@ def critic_width(policy: Policy, params: Params) -> int:
 def initialise(
     placement: Placement, optimizer: AdamW, make_params: Callable[[], Params], with_reference: bool
 ) -> TrainState:
-    """The first state, every array made on or moved to its devices; it has a critic if the placement has."""
-    params = jax.device_put(make_params(), jax.tree.map(lambda leaf: leaf.sharding, placement.params))
+    """The first state, every array made on or moved to its devices; it has a critic if the placement has.
+
+    Args:
+      make_params: gives the policy's parameters, adapters among them if it has any; they are not kept twice.
+    """
+    whole, frozen = make_params(), None
+    if placement.state.frozen is not None:
+        frozen, whole = lora.split(whole)
+        frozen = jax.device_put(frozen, _shardings(placement.base))
+    params = jax.device_put(whole, _shardings(placement.params))
+    del whole
     width = 0 if placement.state.critic is None else placement.state.critic["kernel"].shape[0]
-    make = jax.jit(lambda p: new_state(p, optimizer, with_reference, width), out_shardings=placement.state_shardings)
-    return make(params)
+    make = jax.jit(
+        lambda p: new_state(p, optimizer, with_reference, width),
+        out_shardings=saved(placement.state_shardings),
+        donate_argnums=0,
+    )
+    return dataclasses.replace(make(params), frozen=frozen)
+
+
+def _shardings(tree: Any) -> Any:
+    return jax.tree.map(lambda leaf: leaf.sharding, tree)
+
+
+def _in_float32(leaf: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
+    """Adapters are small: they keep all their bits whatever the weights under them do."""
+    return jax.ShapeDtypeStruct(leaf.shape, jnp.float32, sharding=leaf.sharding)
 
 
 def _with_shardings(shapes: Any, shardings: Any) -> Any:

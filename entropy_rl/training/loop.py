@@ -76,7 +76,7 @@ def train_step(session: Session) -> None:
     problems = draw_problems(session.task, config.seed, session.cursor, config.rollout.prompts)
     draws = range(session.cursor, session.cursor + len(problems))
     prompts = [problem.prompt for problem in problems]
-    params = session.publish(session.state.params)
+    params = session.publish(session.params)
     rollout = session.engine(params, prompts, draws, Purpose.TRAIN, config.rollout.temperature, session.state.step)
     jax.block_until_ready(rollout)
     clock.lap("time/rollout")
@@ -123,7 +123,7 @@ def _judge(
     if count := getattr(config.reward, "anchors", 0):
         elder = dataclasses.replace(session.engine, group_size=count)
         prompts = [problem.prompt for problem in problems]
-        reference = session.publish(session.state.reference)
+        reference = session.publish(session.reference_params)
         anchors = elder(reference, prompts, draws, Purpose.ANCHOR, config.rollout.temperature)
     if "self_certainty" in getattr(config.reward, "requires", ()):
         certainties = self_certainties(params, rollout, policy=config.policy)
@@ -153,7 +153,7 @@ def _refine(
 def _experience(session: Session, trained: Refined) -> Experience:
     config, requires = session.config, session.config.loss.requires
     rollout, verdicts = trained.rollout, trained.verdicts
-    values = session.values(session.state.params, session.state.critic, rollout) if config.with_critic else None
+    values = session.values(session.params, session.state.critic, rollout) if config.with_critic else None
     estimator = schedules.resolve(config.advantages, session.state.step)
     experience = build_experience(
         rollout, rewards_of(verdicts), is_correct(verdicts), estimator, requires, session.task, values
@@ -161,15 +161,15 @@ def _experience(session: Session, trained: Refined) -> Experience:
     if config.refinement is not None:
         experience = _rescored_refinements(session, experience, trained.rows)
     if config.update.rescore:
-        old_logprobs, old_entropies = session.rescore(session.state.params, experience)
+        old_logprobs, old_entropies = session.rescore(session.params, experience)
         experience = dataclasses.replace(
             experience, old_logprobs=old_logprobs, old_entropies=old_entropies, rollout_logprobs=rollout.logprobs
         )
     if "reference_logprobs" in requires:
-        reference_logprobs, _ = session.rescore(session.state.reference, experience)
+        reference_logprobs, _ = session.rescore(session.reference_params, experience)
         experience = dataclasses.replace(experience, reference_logprobs=reference_logprobs)
     if "proxy_logprobs" in requires:
-        proxy_logprobs = session.proxy(session.state.params, experience)
+        proxy_logprobs = session.proxy(session.params, experience)
         experience = dataclasses.replace(experience, proxy_logprobs=proxy_logprobs)
     return experience
 
@@ -178,7 +178,7 @@ def _rescored_refinements(session: Session, experience: Experience, rows: np.nda
     """Refined rows get the log-probs that the policy gives them without the help; no ratio is made of them."""
     refined = jnp.asarray(rows)[:, None]
     if rows.any():
-        scored = session.rescore(session.state.params, experience)
+        scored = session.rescore(session.params, experience)
         stored = experience.old_logprobs, experience.old_entropies
         logprobs, entropies = jax.tree.map(lambda new, old: jnp.where(refined, new, old), scored, stored)
         experience = dataclasses.replace(experience, old_logprobs=logprobs, old_entropies=entropies)
@@ -202,7 +202,7 @@ def _evaluate(session: Session, split: str) -> tuple[dict[str, float], dict[str,
     count = config.problems if split == "validation" else config.test_problems
     problems: list[Problem] = held_out(session.task, split, count)
     result = evaluate(
-        session.engine, session.publish(session.state.params), session.task, split, problems,
+        session.engine, session.publish(session.params), session.task, split, problems,
         config.samples, config.temperature, session.config.rollout.prompts,
     )  # fmt: skip
     return result.metrics(split), result.intervals()

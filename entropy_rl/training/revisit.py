@@ -12,7 +12,7 @@ from entropy_rl import overrides
 from entropy_rl.config import Config
 from entropy_rl.parallel.mesh import make_mesh
 from entropy_rl.rollout.engine import Engine
-from entropy_rl.training import checkpoints, learner, snapshot, workdirs
+from entropy_rl.training import learner, snapshot, starting, workdirs
 from entropy_rl.training.evaluation import PURPOSES, Evaluation, evaluate, held_out
 
 
@@ -49,7 +49,7 @@ def evaluate_run(
     mesh = make_mesh(config.mesh)
     with jax.set_mesh(mesh):
         placement = learner.place(mesh, config.policy, config.optimizer, with_reference=False)
-        params, found = checkpoints.restore_params(folder / workdirs.CHECKPOINTS, placement.params, step)
+        params, found = starting.restored(config, placement, folder, step, folder.parent / "bases", _silent)
         task, settings = asked.task, asked.evaluation
         engine = Engine(
             config.policy, task.tokenizer, mesh, config.rollout.responses, task.max_prompt_tokens,
@@ -94,3 +94,7 @@ def _evaluation(
     asked = {field: problems, "samples": samples, "temperature": temperature}
     changes = {name: value for name, value in asked.items() if value is not None}
     return dataclasses.replace(config, evaluation=dataclasses.replace(config.evaluation, **changes))
+
+
+def _silent(step: int, steps: int, loss: float) -> None:
+    """Nobody watches a warm start that is made again; its own log lines remain."""

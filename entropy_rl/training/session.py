@@ -16,7 +16,7 @@ from etils import epath
 from jax.sharding import Mesh
 
 from entropy_rl import overrides
-from entropy_rl.config import Config, FromRun, WarmStart
+from entropy_rl.config import Config
 from entropy_rl.parallel.mesh import make_mesh
 from entropy_rl.problem import Task
 from entropy_rl.rollout.engine import Engine
@@ -30,7 +30,7 @@ from entropy_rl.training import (
     metrics,
     provenance,
     references,
-    warm_start,
+    starting,
     workdirs,
     writers,
 )
@@ -87,6 +87,16 @@ class Session:
     def task(self) -> Task:
         return self.config.task
 
+    @property
+    def params(self) -> Params:
+        """All parameters of the present policy."""
+        return learner.policy_params(self.state)
+
+    @property
+    def reference_params(self) -> Params:
+        """All parameters of the reference policy."""
+        return learner.reference_params(self.state)
+
     def is_due(self, every: int) -> bool:
         """True on every `every`-th step; never if `every` is 0.
 
@@ -132,7 +142,9 @@ class Session:
             "seconds": self.seconds + time.monotonic() - self.opened,
         }
         best = self.validation if self.is_due(self.config.evaluation.every) else None
-        self.checkpoints.save(self.step, self.state, data, {"config": overrides.flatten(self.config)}, best)
+        self.checkpoints.save(
+            self.step, learner.saved(self.state), data, {"config": overrides.flatten(self.config)}, best
+        )
         self.saved, self.saving = self.step, time.perf_counter() - started
 
     def summarise(self, test: Mapping[str, float], intervals: Mapping[str, tuple[float, float]]) -> workdirs.Run:
@@ -190,11 +202,14 @@ def _build(
     resumed: dict[str, Any] = {}
     remembered: dict[str, Any] | None = None
     if store.latest_step() is None:
-        make = functools.partial(_first_params, config, placement, bases, screen)
+        make = functools.partial(starting.params, config, placement, bases, screen.show_warm_start)
         state, step = learner.initialise(placement, config.optimizer, make, with_reference), 0
     else:
-        restored = store.restore(placement.state)
+        restored = store.restore(learner.saved(placement.state))
         state, step = restored.state, restored.step
+        if placement.state.frozen is not None:
+            frozen = starting.base(config, placement, bases, screen.show_warm_start)
+            state = dataclasses.replace(state, frozen=frozen)
         resumed = {name: restored.data[name] for name in ("cursor", "base", "validation", "seconds")} | {"saved": step}
         watch.restore(restored.data["alarms"])
         remembered = restored.data["reference"]
@@ -208,18 +223,6 @@ def _build(
         references.Keeper(config.reference, config.optimizer, placement.state_shardings, remembered),
         state, store, writers.Writers(folder, resume_step=step if resumed else -1), watch, screen, step=step, **resumed,
     )  # fmt: skip
-
-
-def _first_params(config: Config, placement: learner.Placement, bases: epath.Path, screen: display.Display) -> Params:
-    if isinstance(config.init, WarmStart):
-        return warm_start.base_params(config, config.init, bases, placement.params, screen.show_warm_start)
-    if isinstance(config.init, FromRun):
-        params, step = checkpoints.restore_params(
-            epath.Path(config.init.path) / workdirs.CHECKPOINTS, placement.params, config.init.step
-        )
-        logging.info("starting from step %d of %s", step, config.init.path)
-        return params
-    return jax.jit(config.policy.init)(jax.random.key(config.init.seed))
 
 
 @jax.jit

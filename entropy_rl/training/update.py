@@ -104,7 +104,7 @@ def update(
       experience: whole groups, P divisible by `micro_batches`.
       loss, optimizer: their numbers may be schedules of `state.step`.
       key: of this mini-batch.
-      policy: the model that `state.params` belong to.
+      policy: the model that the state belongs to.
       micro_batches: pieces that the gradient is accumulated over; the result does not depend on it.
 
     Returns:
@@ -115,7 +115,8 @@ def update(
 
     def score(weights: Params, experience: Experience) -> TokenStats:
         moved = learner.with_trained(state, weights)
-        return token_stats(moved.params, experience, policy, state.step, moved.critic, loss.requires)
+        params = learner.policy_params(moved)
+        return token_stats(params, experience, policy, state.step, moved.critic, loss.requires)
 
     if micro_batches == 1:
         gradients, value, stats, plan = _whole(weights, experience, loss, key, score)

@@ -66,7 +66,9 @@ def updated(loss: PolicyLoss, shape: MeshShape, micro_batches: int, steps: int =
     mesh = make_mesh(shape, jax.devices()[: int(np.prod([shape.data, shape.fsdp, shape.tensor]))])
     optimizer = AdamW(learning_rate=1e-2)
     placement = learner.place(mesh, TINY, optimizer, False, with_critic=loss.value_loss is not None)
-    state = learner.initialise(placement, optimizer, tiny_params, with_reference=False)
+    state = learner.initialise(
+        placement, optimizer, lambda: jax.tree.map(jnp.copy, tiny_params()), with_reference=False
+    )
     step = updating.compiled_update(TINY, micro_batches, placement.state_shardings)
     chosen, selected = jax.jit(functools.partial(selection, loss=loss)), []
     for number in range(steps):
