@@ -20,7 +20,7 @@ PYTHON_FILES = sorted(
 
 CONFIGURATION = ("config", "overrides", "presets", "mistakes", "references", "compatibility", "inits", "phases")
 FLOORS = {
-    **dict.fromkeys(("types", "ops", "problem", "checks"), 0),
+    **dict.fromkeys(("types", "ops", "problem", "checks", "verifier"), 0),
     **dict.fromkeys(("advantages", "losses", "controls", "lab", "rewards", "tasks"), 1),
     **dict.fromkeys(("models", "parallel"), 2),
     "rollout": 3,
@@ -28,8 +28,8 @@ FLOORS = {
     "training": 5,
 }
 ENTRY_POINTS = 6  # every other module directly in the package
-ONE_ROOM = [{"types", "ops"}, set(CONFIGURATION)]  # rooms of a floor that may see each other
-WITHOUT_JAX = ("problem", "rewards", "tasks")
+ONE_ROOM = [{"types", "ops"}, {"problem", "verifier"}, set(CONFIGURATION)]  # rooms of a floor that may see each other
+WITHOUT_JAX = ("problem", "rewards", "tasks", "verifier")
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax", "chex"}
 FORBIDDEN_CALLS = {"eval", "exec", "sympify", "parse_expr", "print", "__import__"}
 FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "torch", "tensorflow"}

@@ -1,0 +1,159 @@
+"""Where the final answer of a response stands. Every search is linear in the length of the text."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+
+SOURCES = ("tag", "box", "hash", "phrase", "number")  # in the order in which they are asked
+LONGEST = 4_000  # characters of a final answer; a longer one is not an answer
+BOXES = ("\\boxed", "\\fbox")
+PHRASES = ("answer is", "answer:", "answer =", "answer**:", "answer:**")
+# One character of a joint: two boxes with nothing else between them are one answer in two parts.
+_JOINT = re.compile(r"(?:[\s$,;]|\\\[|\\\]|\\\(|\\\)|\\text\{ ?(?:and|or) ?\}|\band\b|\bor\b)*")
+_TRIES = 32  # boxes that are looked at, from the end
+# Possessive throughout: no digit is read twice.
+_NUMBER = re.compile(r"(?<![\w.,])-?+[$€£]?+\d++(?:,\d{3}+)*+(?:\.\d++)?+(?:\s?+/\s?+\d++)?+(?:\s?+\\?+%)?+(?!\w)")
+_OPENED = {"(": ")", "[": "]", "{": "}"}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Found:
+    """A final answer: its text as written, and which of SOURCES it came from."""
+
+    text: str
+    source: str
+
+
+def final_answer(response: str, sources: Sequence[str] = SOURCES) -> Found | None:
+    """The answer that a response commits itself to, or None.
+
+    Asked in turn, and the last place counts where there are several:
+      tag: <answer> ... </answer>, and in it the last box if there is one;
+      box: \\boxed{...} with balanced braces; boxes joined only by commas, "and" or "or" are one list;
+      hash: the rest of a line after ####, as GSM8K writes it;
+      phrase: "the answer is ...", "answer: ...", to the end of the sentence;
+      number: the last number of the text.
+
+    Raises:
+      ValueError: if a source is unknown.
+    """
+    unknown = [source for source in sources if source not in SOURCES]
+    if unknown:
+        raise ValueError(f"unknown source {unknown[0]!r} of a final answer; choose from {', '.join(SOURCES)}")
+    for source in SOURCES:
+        if source in sources:
+            text = _READERS[source](response)
+            if text is not None and text.strip():
+                return Found(text.strip(), source)
+    return None
+
+
+def _tag(response: str) -> str | None:
+    end = response.rfind("</answer>")
+    start = response.rfind("<answer>", 0, end if end >= 0 else len(response))
+    if start < 0:
+        return None
+    inside = response[start + len("<answer>") : end if end >= 0 else len(response)]
+    boxed = _box(inside)
+    return inside if boxed is None else boxed
+
+
+def _box(response: str) -> str | None:
+    """The last box, with the boxes before it that nothing but a joint separates from it."""
+    boxes: list[tuple[int, int, str]] = []  # start, end, content; the last one first
+    before = len(response)
+    for _ in range(_TRIES):
+        start = max(response.rfind(command, 0, before) for command in BOXES)
+        if start < 0:
+            break
+        end, before = _group_end(response, start), start
+        if end is None and not boxes:
+            continue
+        if end is None or boxes and not _JOINT.fullmatch(response, end, boxes[-1][0]):
+            break
+        content = response[response.index("{", start) + 1 : end - 1]
+        boxes.append((start, end, content))
+    if not boxes:
+        return None
+    contents = [content for _, _, content in reversed(boxes)]
+    return _innermost(contents[0]) if len(contents) == 1 else ", ".join(map(_innermost, contents))
+
+
+def _innermost(content: str) -> str:
+    """A box that holds nothing but a box is that box."""
+    for _ in range(4):
+        inner = content.strip()
+        if not inner.startswith(BOXES) or _group_end(inner, 0) != len(inner):
+            break
+        content = inner[inner.index("{") + 1 : -1]
+    return content
+
+
+def _group_end(text: str, start: int) -> int | None:
+    """Behind the brace that closes the first one after a command; None if there is none within LONGEST + 100."""
+    opening = start + (6 if text.startswith("\\boxed", start) else 5)
+    while opening < len(text) and text[opening] in " \n\t":
+        opening += 1
+    if opening >= len(text) or text[opening] != "{":
+        return None
+    depth, position = 0, opening
+    limit = min(len(text), opening + LONGEST + 100)
+    while position < limit:
+        character = text[position]
+        if character == "\\":
+            position += 1  # an escaped brace counts for nothing
+        elif character == "{":
+            depth += 1
+        elif character == "}":
+            depth -= 1
+            if depth == 0:
+                return position + 1
+        position += 1
+    return None
+
+
+def _hash(response: str) -> str | None:
+    start = response.rfind("####")
+    return None if start < 0 else response[start + 4 :].lstrip(" #").split("\n", 1)[0][: LONGEST + 1]
+
+
+def _phrase(response: str) -> str | None:
+    """What follows the last "answer is" of the last part of the text, to the end of its sentence."""
+    tail = response[-8 * LONGEST :]
+    lowered = tail.lower()
+    if len(lowered) != len(tail):  # a few letters have a longer lower case
+        lowered = tail
+    start, phrase = max((lowered.rfind(phrase), phrase) for phrase in PHRASES)
+    if start < 0:
+        return None
+    rest = tail[start + len(phrase) :].lstrip(" :*\n\t")[: LONGEST + 1]
+    return _sentence(rest)
+
+
+def _sentence(text: str) -> str:
+    """Up to the end of the line, or a full stop that is no decimal point and stands in no bracket."""
+    depth: list[str] = []
+    for position, character in enumerate(text):
+        if character in _OPENED:
+            depth.append(_OPENED[character])
+        elif depth and character == depth[-1]:
+            depth.pop()
+        elif character == "\n" or (
+            not depth and character in ".!?" and text[position + 1 : position + 2] in ("", " ", "\n", "*", "$")
+        ):
+            if character == "!" and text[position - 1 : position].isalnum():
+                continue  # a factorial
+            return text[:position].strip(" *")
+    return text.strip(" *")
+
+
+def _number(response: str) -> str | None:
+    found = None
+    for found in _NUMBER.finditer(response[-8 * LONGEST :]):
+        pass
+    return None if found is None else found.group()
+
+
+_READERS = {"tag": _tag, "box": _box, "hash": _hash, "phrase": _phrase, "number": _number}
