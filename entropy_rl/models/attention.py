@@ -5,6 +5,9 @@ The softmax runs over both segments at once, so that the result is that of G ful
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -12,15 +15,48 @@ from entropy_rl.types import Array
 
 QUERY_BLOCK = 512  # queries whose scores exist at a time
 MASKED = -1e30  # finite: a fully masked row averages its values instead of making NaN, and its loss is masked
+IMPLEMENTATIONS = ("auto", "xla", "cudnn", "splash")
 
 
-def causal(query: Array, key: Array, value: Array, key_mask: Array) -> Array:
+def choose(implementation: str, compute_dtype: str, softcap: float | None) -> str:
+    """The implementation that "auto" means here."""
+    del compute_dtype, softcap
+    return "xla" if implementation == "auto" else implementation
+
+
+@dataclasses.dataclass(frozen=True)
+class Manner:
+    """How a layer attends.
+
+    Attributes:
+      scale: of the scores.
+      softcap: c in c * tanh(score / c), or None.
+      window: [] int32; a token sees itself and the window - 1 tokens before it, across prompt and response. None: all.
+    """
+
+    scale: float
+    softcap: float | None = None
+    window: Array | None = None
+
+    def scores(self, equation: str, query: Array, key: Array) -> Array:
+        """Scaled, and capped where the layer does so, in float32."""
+        scores: Any = jnp.einsum(equation, query, key, preferred_element_type=jnp.float32)
+        scores = scores * self.scale  # after the product: bfloat16 queries would round
+        return scores if self.softcap is None else self.softcap * jnp.tanh(scores / self.softcap)
+
+    def near(self, distance: Array) -> Array | bool:
+        """Whether a key so many tokens back is within the window."""
+        return True if self.window is None else distance < self.window
+
+
+def causal(query: Array, key: Array, value: Array, key_mask: Array, manner: Manner) -> Array:
     """Each token attends to itself and to the valid tokens before it.
 
     Args:
       query: [P, Q, K, R, H]; R query heads share each key head.
       key, value: [P, Q, K, H].
       key_mask: [P, Q] bool.
+      manner: of the layer.
 
     Returns:
       [P, Q, K, R, H].
@@ -28,9 +64,9 @@ def causal(query: Array, key: Array, value: Array, key_mask: Array) -> Array:
     length = query.shape[1]
 
     def block(start: Array | int, queries: Array) -> Array:
-        scores = _scores("PTKRH,PSKH->PKRTS", queries, key)
-        earlier = (start + jnp.arange(queries.shape[1]))[:, None] >= jnp.arange(length)[None, :]  # [T, S]
-        allowed = earlier[None] & key_mask[:, None, :]
+        scores = manner.scores("PTKRH,PSKH->PKRTS", queries, key)
+        distance = (start + jnp.arange(queries.shape[1]))[:, None] - jnp.arange(length)[None, :]  # [T, S]
+        allowed = ((distance >= 0) & manner.near(distance))[None] & key_mask[:, None, :]
         weights = _softmax(jnp.where(allowed[:, None, None], scores, MASKED), query.dtype)
         return jnp.einsum("PKRTS,PSKH->PTKRH", weights, value)
 
@@ -38,7 +74,13 @@ def causal(query: Array, key: Array, value: Array, key_mask: Array) -> Array:
 
 
 def shared_prompt(
-    query: Array, key: Array, value: Array, prompt_key: Array, prompt_value: Array, prompt_mask: Array
+    query: Array,
+    key: Array,
+    value: Array,
+    prompt_key: Array,
+    prompt_value: Array,
+    prompt_mask: Array,
+    manner: Manner,
 ) -> Array:
     """Response tokens attend to their prompt and, causally, to their own response.
 
@@ -46,7 +88,8 @@ def shared_prompt(
       query: [B, T, K, R, H], the G rows of a prompt adjacent.
       key, value: [B, T, K, H] of the responses.
       prompt_key, prompt_value: [P, Q, K, H].
-      prompt_mask: [P, Q] bool.
+      prompt_mask: [P, Q] bool, left-padded, so that the distance to a prompt token does not depend on its length.
+      manner: of the layer.
 
     Returns:
       [B, T, K, R, H].
@@ -58,11 +101,13 @@ def shared_prompt(
 
     def block(start: Array | int, queries: Array) -> Array:
         by_prompt = queries.reshape(*grouped, *queries.shape[1:])  # [P, G, T, K, R, H]
-        to_prompt = _scores("PGTKRH,PSKH->PGKRTS", by_prompt, prompt_key)
-        to_prompt = jnp.where(prompt_mask[:, None, None, None, None, :], to_prompt, MASKED)
-        to_response = _scores("BTKRH,BSKH->BKRTS", queries, key)
-        earlier = (start + jnp.arange(queries.shape[1]))[:, None] >= jnp.arange(length)[None, :]
-        to_response = jnp.where(earlier, to_response, MASKED)
+        to_prompt = manner.scores("PGTKRH,PSKH->PGKRTS", by_prompt, prompt_key)
+        numbers = start + jnp.arange(queries.shape[1])
+        near = manner.near(width + numbers[:, None] - jnp.arange(width)[None, :])  # [T, S]
+        to_prompt = jnp.where(prompt_mask[:, None, None, None, None, :] & near, to_prompt, MASKED)
+        to_response = manner.scores("BTKRH,BSKH->BKRTS", queries, key)
+        distance = numbers[:, None] - jnp.arange(length)[None, :]
+        to_response = jnp.where((distance >= 0) & manner.near(distance), to_response, MASKED)
         scores = jnp.concatenate([to_prompt.reshape(rows, *to_prompt.shape[2:]), to_response], axis=-1)
         weights = _softmax(scores, query.dtype)  # [B, K, R, T, Q + T]
         from_prompt = weights[..., :width].reshape(*grouped, *weights.shape[1:-1], width)
@@ -73,7 +118,12 @@ def shared_prompt(
 
 
 def one_token(
-    query: Array, cache: tuple[Array, Array], prompt_cache: tuple[Array, Array], allowed: Array, prompt_mask: Array
+    query: Array,
+    cache: tuple[Array, Array],
+    prompt_cache: tuple[Array, Array],
+    index: Array,
+    prompt_mask: Array,
+    manner: Manner,
 ) -> Array:
     """One new token per row attends to its prompt and to the filled part of its response cache.
 
@@ -81,8 +131,9 @@ def one_token(
       query: [B, K, R, H].
       cache: keys and values [B, K, T, H].
       prompt_cache: keys and values [P, K, Q, H].
-      allowed: [T] bool, the filled positions.
+      index: [] of the token in its response; positions up to it are filled.
       prompt_mask: [P, Q] bool.
+      manner: of the layer.
 
     Returns:
       [B, K, R, H].
@@ -92,18 +143,16 @@ def one_token(
     prompts, width = prompt_mask.shape
     rows = query.shape[0]
     by_prompt = query.reshape(prompts, -1, *query.shape[1:])  # [P, G, K, R, H]
-    to_prompt = _scores("PGKRH,PKQH->PGKRQ", by_prompt, prompt_keys)
-    to_prompt = jnp.where(prompt_mask[:, None, None, None], to_prompt, MASKED).reshape(*query.shape[:3], width)
-    to_response = jnp.where(allowed, _scores("BKRH,BKTH->BKRT", query, keys), MASKED)
+    to_prompt = manner.scores("PGKRH,PKQH->PGKRQ", by_prompt, prompt_keys)
+    visible = prompt_mask & manner.near(width + index - jnp.arange(width))  # [P, Q]
+    to_prompt = jnp.where(visible[:, None, None, None], to_prompt, MASKED).reshape(*query.shape[:3], width)
+    distance = index - jnp.arange(keys.shape[2])  # [T]
+    allowed = (distance >= 0) & manner.near(distance)
+    to_response = jnp.where(allowed, manner.scores("BKRH,BKTH->BKRT", query, keys), MASKED)
     weights = _softmax(jnp.concatenate([to_prompt, to_response], axis=-1), query.dtype)
     from_prompt = weights[..., :width].reshape(*by_prompt.shape[:4], width)
     attended = jnp.einsum("PGKRQ,PKQH->PGKRH", from_prompt, prompt_values).reshape(rows, *query.shape[1:])
     return attended + jnp.einsum("BKRT,BKTH->BKRH", weights[..., width:], values)
-
-
-def _scores(equation: str, query: Array, key: Array) -> Array:
-    scores = jnp.einsum(equation, query, key, preferred_element_type=jnp.float32)
-    return scores * query.shape[-1] ** -0.5  # after the product: bfloat16 queries would round
 
 
 def _softmax(scores: Array, dtype: jnp.dtype) -> Array:

@@ -21,6 +21,7 @@ TRAINING_RULES: Rules = {
     "layers": None,
     "head": None,
     "norm": None,
+    "lora rank": None,
 }
 ROLLOUT_RULES: Rules = TRAINING_RULES | {"embed": None}  # a token is too little work to gather weights for
 
