@@ -1,0 +1,5 @@
+"""Checkpoints of published models: safetensors in and out, and where they come from."""
+
+from entropy_rl.models.checkpoints.reading import load as load
+from entropy_rl.models.checkpoints.reading import read_config as read_config
+from entropy_rl.models.checkpoints.reading import read_decoder as read_decoder
