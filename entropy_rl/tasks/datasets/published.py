@@ -75,8 +75,8 @@ def prepared_folder(dataset: Dataset, data_dir: str = "") -> str:
     if not (folder / "dataset_info.json").is_file():
         flag = f" --data_dir={data_dir}" if data_dir else ""
         raise ValueError(
-            f"{dataset.title} is not prepared in {folder}; run `python -m entropy_rl.data prepare {dataset.name}{flag}`, "
-            "with --manual_dir=FOLDER where there is no network"
+            f"{dataset.title} is not prepared in {folder}; run `python -m entropy_rl.data prepare "
+            f"{dataset.name}{flag}`, with --manual_dir=FOLDER where there is no network"
         )
     return str(folder)
 
@@ -86,5 +86,5 @@ def opened(folder: str) -> Mapping[str, Stored]:
     """The splits of a prepared dataset."""
     import tensorflow_datasets as tfds  # a second and a half: only who reads a dataset pays for it
 
-    builder = tfds.builder_from_directory(folder)
+    builder: Any = tfds.builder_from_directory(folder)
     return {split: Stored(builder.as_data_source(split)) for split in builder.info.splits}
