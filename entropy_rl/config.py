@@ -7,7 +7,7 @@ from typing import Any
 
 from entropy_rl import checks, compatibility
 from entropy_rl.advantages.grpo import GroupNormalized
-from entropy_rl.inits import FromRun, RandomWeights, WarmStart
+from entropy_rl.inits import AsCheckpoint, FromRun, HuggingFace, RandomWeights, WarmStart
 from entropy_rl.losses.clip import ClippedSurrogate
 from entropy_rl.losses.policy_loss import PolicyLoss
 from entropy_rl.models.decoder import Decoder
@@ -33,8 +33,8 @@ class Config:
     Attributes:
       name: for logs and reports.
       task: where problems come from and how answers are judged.
-      policy: the architecture.
-      init: where its weights come from: WarmStart, FromRun or RandomWeights.
+      policy: the architecture, or AsCheckpoint for that of the checkpoint that `init` names.
+      init: where its weights come from: WarmStart, HuggingFace, FromRun or RandomWeights.
       advantages: rewards to advantages.
       loss: surrogate, gates, penalties, shapers, aggregation.
       reward: None for the task's own verdict, or a reward function of rewards/.
@@ -44,8 +44,8 @@ class Config:
 
     name: str = "countdown_grpo"
     task: Any = Countdown()
-    policy: Decoder = Decoder()
-    init: WarmStart | FromRun | RandomWeights = WarmStart()
+    policy: Any = Decoder()  # or AsCheckpoint, until it is resolved
+    init: WarmStart | HuggingFace | FromRun | RandomWeights = WarmStart()
     mesh: MeshShape = MeshShape()
     rollout: RolloutConfig = RolloutConfig()
     reward: Any = None
@@ -63,6 +63,8 @@ class Config:
     def resolved(self) -> Config:
         """The same run with every 0 that means "that of the task" filled in, and a reference where one is required."""
         policy, reference = self.policy, self.reference
+        if isinstance(policy, AsCheckpoint):
+            policy = policy.decoder(self.init)
         if not policy.vocab_size:
             policy = dataclasses.replace(policy, vocab_size=self.task.tokenizer.vocab_size)
         if reference is None and "reference_logprobs" in self.loss.requires:

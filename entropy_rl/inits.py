@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from entropy_rl import checks
+from entropy_rl.models.decoder import Decoder
+from entropy_rl.models.lora import Lora
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +65,37 @@ class HuggingFace:
         """Raises ValueError if no path is given."""
         if not self.path:
             raise ValueError("init.path is empty; give a folder or the name of a repository, such as Qwen/Qwen2.5-0.5B")
+
+
+@dataclasses.dataclass(frozen=True)
+class AsCheckpoint:
+    """In the place of `Config.policy`: the architecture of the checkpoint that `init` names. The fields are a run's.
+
+    Attributes: as those of models/decoder.py. `compute_dtype` may be "auto": bfloat16 on TPUs and NVIDIA GPUs from
+      Ampere on, else float32.
+    """
+
+    compute_dtype: str = "auto"
+    param_dtype: str = "float32"
+    remat: str = "full"
+    attention: str = "auto"
+    lora: Lora | None = None
+
+    def decoder(self, init: object) -> Decoder:
+        """The architecture of a checkpoint with these choices; reads its config.json and nothing else.
+
+        Raises:
+          ValueError: if `init` names no checkpoint, or one that is not supported.
+        """
+        from entropy_rl.models import checkpoints
+
+        if not isinstance(init, HuggingFace):
+            raise ValueError(
+                f"policy is AsCheckpoint, but init is {type(init).__name__}, which states no architecture; use "
+                "init=HuggingFace(...), or write the policy as a Decoder"
+            )
+        found = checkpoints.read_decoder(checkpoints.fetch_config(init.path, init.revision))
+        return dataclasses.replace(found, **vars(self))
 
 
 @dataclasses.dataclass(frozen=True)

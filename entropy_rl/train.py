@@ -39,7 +39,7 @@ def main(argv: Sequence[str]) -> None:
 def _train(config: Config, workdir: str) -> None:
     import jax  # after the flags, so that --help and a misspelt field answer at once
 
-    from entropy_rl.training import alarms, interrupts, run
+    from entropy_rl.training import alarms, interrupts, memory, run
 
     logging.info("devices: %s", jax.devices())
     try:
@@ -47,7 +47,7 @@ def _train(config: Config, workdir: str) -> None:
     except interrupts.Interrupted as interrupted:
         logging.info("%s", interrupted)
         sys.exit(interrupts.EXIT_CODE)
-    except (alarms.NonFiniteError, OSError) as error:
+    except (alarms.NonFiniteError, memory.OutOfMemoryError, OSError) as error:
         logging.error("%s", error)
         sys.exit(1)
     test = finished.summary["test"]

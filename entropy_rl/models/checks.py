@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from entropy_rl.models.decoder import Decoder
 
 CHOICES = {
-    "compute_dtype": ("float32", "bfloat16"),
+    "compute_dtype": ("float32", "bfloat16", "auto"),
     "param_dtype": ("float32", "bfloat16"),
     "remat": ("none", "full", "dots", True, False),
     "activation": tuple(ACTIVATIONS),

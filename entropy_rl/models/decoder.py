@@ -42,6 +42,7 @@ class Decoder:
       attention_softcap, logit_softcap: c in c * tanh(x / c) of scores and of logits (Gemma 2), or None.
       layer_windows: tokens that each layer sees, itself included, 0 for all; () if all layers see all.
       compute_dtype: of activations and of the weights' copies in matrix products; reductions of logits stay float32.
+        "auto" stands in a config for what suits the device and is replaced when a run starts.
       param_dtype: of the master weights.
       remat: what the backward pass recomputes of each layer: "none", "full" (everything), or "dots" (all but the
         results of matrix products with weights). True is "full".

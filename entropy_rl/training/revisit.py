@@ -10,6 +10,7 @@ from etils import epath
 
 from entropy_rl import overrides
 from entropy_rl.config import Config
+from entropy_rl.parallel.devices import concrete
 from entropy_rl.parallel.mesh import make_mesh
 from entropy_rl.rollout.engine import Engine
 from entropy_rl.training import learner, snapshot, starting, workdirs
@@ -47,6 +48,7 @@ def evaluate_run(
     if not workdirs.checkpointed_steps(folder):
         raise ValueError(f"{folder} holds no checkpoint; let the run go on until it has saved one")
     mesh = make_mesh(config.mesh)
+    config = dataclasses.replace(config, policy=concrete(config.policy, mesh.devices.flat[0]))
     with jax.set_mesh(mesh):
         placement = learner.place(mesh, config.policy, config.optimizer, with_reference=False)
         params, found = starting.restored(config, placement, folder, step, folder.parent / "bases", _silent)

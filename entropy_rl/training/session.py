@@ -13,10 +13,10 @@ import jax
 import jax.numpy as jnp
 from absl import logging
 from etils import epath
-from jax.sharding import Mesh
 
 from entropy_rl import overrides
 from entropy_rl.config import Config
+from entropy_rl.parallel.devices import concrete
 from entropy_rl.parallel.mesh import make_mesh
 from entropy_rl.problem import Task
 from entropy_rl.rollout.engine import Engine
@@ -27,6 +27,7 @@ from entropy_rl.training import (
     checkpoints,
     display,
     learner,
+    memory,
     metrics,
     provenance,
     references,
@@ -174,31 +175,36 @@ def open_session(config: Config, folder: epath.Path, bases: str | None) -> Itera
         logging.warning("%s", sentence)
     with contextlib.ExitStack() as stack:
         mesh = make_mesh(config.mesh)
+        config = dataclasses.replace(config, policy=concrete(config.policy, mesh.devices.flat[0]))
         stack.enter_context(jax.set_mesh(mesh))
         store = checkpoints.Checkpoints(folder / workdirs.CHECKPOINTS, keep=config.checkpoint.keep)
         stack.callback(store.close)
         screen = stack.enter_context(display.Display(config.name, config.steps))
-        session = _build(config, folder, mesh, store, screen, epath.Path(bases) if bases else folder.parent / "bases")
-        stack.callback(session.writers.close)
-        yield session
+        with_reference = config.reference is not None
+        placement = learner.place(mesh, config.policy, config.optimizer, with_reference, config.with_critic)
+        watch = memory.watch(config, placement, folder)
+        bases_folder = epath.Path(bases) if bases else folder.parent / "bases"
+        with watch.explained():
+            session = _build(config, folder, placement, watch, store, screen, bases_folder)
+            stack.callback(session.writers.close)
+            yield session
 
 
 def _build(
     config: Config,
     folder: epath.Path,
-    mesh: Mesh,
+    placement: learner.Placement,
+    watch: memory.Watch,
     store: checkpoints.Checkpoints,
     screen: display.Display,
     bases: epath.Path,
 ) -> Session:
-    with_reference = config.reference is not None
-    placement = learner.place(mesh, config.policy, config.optimizer, with_reference, config.with_critic)
-    task = config.task
+    task, mesh, with_reference = config.task, placement.mesh, config.reference is not None
     engine = Engine(
         config.policy, task.tokenizer, mesh, config.rollout.responses, task.max_prompt_tokens,
         task.max_response_tokens, config.seed,
     )  # fmt: skip
-    watch = alarms.Alarms(controlled=bool(config.loss.gates or config.loss.penalties))
+    alarm = alarms.Alarms(controlled=bool(config.loss.gates or config.loss.penalties))
     resumed: dict[str, Any] = {}
     remembered: dict[str, Any] | None = None
     if store.latest_step() is None:
@@ -211,17 +217,20 @@ def _build(
             frozen = starting.base(config, placement, bases, screen.show_warm_start)
             state = dataclasses.replace(state, frozen=frozen)
         resumed = {name: restored.data[name] for name in ("cursor", "base", "validation", "seconds")} | {"saved": step}
-        watch.restore(restored.data["alarms"])
+        alarm.restore(restored.data["alarms"])
         remembered = restored.data["reference"]
         logging.info("resuming %s after step %d", folder, step)
     pieces = config.update.mini_batches * config.update.micro_batches
     return Session(
-        config, folder, placement, engine, learner.compiled_publish(placement),
-        compiled_update(config.policy, config.update.micro_batches, placement.state_shardings),
-        compiled_rescore(config.policy, pieces), compiled_proxy(config.policy, pieces),
-        compiled_values(config.policy, pieces),
+        config, folder, placement, engine, watch.during(memory.ROLLOUT, learner.compiled_publish(placement)),
+        watch.during(
+            memory.UPDATE, compiled_update(config.policy, config.update.micro_batches, placement.state_shardings)
+        ),
+        watch.during("rescoring", compiled_rescore(config.policy, pieces)),
+        watch.during("rescoring", compiled_proxy(config.policy, pieces)),
+        watch.during("rescoring", compiled_values(config.policy, pieces)),
         references.Keeper(config.reference, config.optimizer, placement.state_shardings, remembered),
-        state, store, writers.Writers(folder, resume_step=step if resumed else -1), watch, screen, step=step, **resumed,
+        state, store, writers.Writers(folder, resume_step=step if resumed else -1), alarm, screen, step=step, **resumed,
     )  # fmt: skip
 
 

@@ -13,7 +13,10 @@ from absl import logging
 from etils import epath
 
 from entropy_rl import overrides
-from entropy_rl.config import Config, FromRun
+from entropy_rl.config import Config, FromRun, HuggingFace
+from entropy_rl.models import checkpoints as huggingface
+from entropy_rl.models import families
+from entropy_rl.models.decoder import Decoder
 from entropy_rl.training import provenance, snapshot, streams
 
 CHECKPOINTS = "checkpoints"
@@ -60,6 +63,8 @@ def check(config: Config, workdir: str, allow_changes: Iterable[str]) -> Config:
     _check_folder(folder)
     if isinstance(config.init, FromRun) and not checkpointed_steps(folder):
         _check_source(config.init)
+    if isinstance(config.init, HuggingFace):
+        _check_checkpoint(config.init, config.policy)
     if "all" in allowed or not (folder / CONFIG).exists():
         return config
     stored = stored_config(folder)
@@ -132,6 +137,17 @@ def _check_folder(folder: epath.Path) -> None:
         raise ValueError(f"--workdir={folder}: {nearest} is a file; give a folder")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise ValueError(f"--workdir={folder}: {nearest} may not be written to; give a folder of your own")
+
+
+def _check_checkpoint(init: HuggingFace, policy: Decoder) -> None:
+    """That a checkpoint is of the policy's architecture; only its config.json is read."""
+    found = huggingface.read_decoder(huggingface.fetch_config(init.path, init.revision))
+    details = families.differing(found, policy)
+    if details:
+        raise ValueError(
+            f"init.path = {init.path!r} is of another architecture than the policy: {'; '.join(details)}. Use its own "
+            "preset, or policy=AsCheckpoint()"
+        )
 
 
 def _check_source(init: FromRun) -> None:

@@ -1,0 +1,286 @@
+"""How much memory a run needs on each device: a table before anything is compiled, and an explanation when it ran out.
+
+Weights, optimiser and caches are counted from their shapes and shardings. What a compiler keeps of activations is its
+own affair: those rows are estimates, and say so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from absl import logging
+from etils import epath
+
+from entropy_rl.config import Config
+from entropy_rl.models import lora
+from entropy_rl.ops import logprobs
+from entropy_rl.parallel import devices as hardware
+from entropy_rl.training.learner import Placement
+
+ROLLOUT, UPDATE = "rollout", "update"
+GIB = 1 << 30
+
+
+class OutOfMemoryError(RuntimeError):
+    """A device's memory did not suffice; says in which phase, for how much, and what to change."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One line of the table: bytes on each device, while the phases named are running; () is always."""
+
+    what: str
+    bytes: int
+    phases: tuple[str, ...] = ()
+    estimated: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """What a run keeps on each device.
+
+    Attributes:
+      limit: bytes that a device has; None if unknown.
+    """
+
+    rows: tuple[Row, ...]
+    limit: int | None
+
+    def needed(self, phase: str) -> int:
+        """Bytes while a phase runs."""
+        return sum(row.bytes for row in self.rows if not row.phases or phase in row.phases)
+
+    @property
+    def shortfall(self) -> int:
+        """Bytes that the larger phase lacks; at most 0 if it fits, or if nobody knows the limit."""
+        return -1 if self.limit is None else max(self.needed(ROLLOUT), self.needed(UPDATE)) - self.limit
+
+    def __str__(self) -> str:
+        lines = [f"{'memory per device':<44}{'GiB':>9}"]
+        for row in self.rows:
+            during = f" (during the {', '.join(row.phases)})" if row.phases else ""
+            lines.append(f"  {row.what + during:<42}{row.bytes / GIB:>9.3f}{'  estimated' if row.estimated else ''}")
+        lines += [f"  {phase + ', in all':<42}{self.needed(phase) / GIB:>9.3f}" for phase in (ROLLOUT, UPDATE)]
+        lines.append(f"  {'available':<42}" + ("  unknown" if self.limit is None else f"{self.limit / GIB:>9.3f}"))
+        return "\n".join(lines)
+
+
+def table(config: Config, placement: Placement, prompt_tokens: int, response_tokens: int) -> Table:
+    """The memory of a run, before anything is compiled.
+
+    Args:
+      config: resolved, its policy with a definite compute type.
+      prompt_tokens, response_tokens: Q and T.
+    """
+    state, update = placement.state, config.update
+    trained = {"params": state.params, "critic": state.critic}
+    gradients = _size(trained) if update.micro_batches == 1 else _size(trained, jnp.float32)
+    rows = [
+        Row("trained parameters", _size(trained)),
+        Row("frozen weights", _size(state.frozen)),
+        Row("optimiser", _size(state.opt_state)),
+        Row("reference policy", _size(state.reference)),
+        Row("weights as rollouts read them", _copied(placement), (ROLLOUT,)),
+        Row("keys and values", _cache(config, placement, prompt_tokens, response_tokens), (ROLLOUT,)),
+        Row("sampling", _sampling(config, placement), (ROLLOUT,), estimated=True),
+        Row("gradients", gradients, (UPDATE,)),
+        Row("activations", _activations(config, placement, prompt_tokens, response_tokens), (UPDATE,), estimated=True),
+    ]
+    devices = placement.mesh.devices.flat
+    limit = hardware.memory_bytes(devices[0], sharing=len(devices))
+    return Table(tuple(row for row in rows if row.bytes), limit)
+
+
+def checkpoint_bytes(placement: Placement) -> int:
+    """Of one checkpoint: the state without what is frozen."""
+    whole = dataclasses.replace(placement.state, frozen=None)
+    return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(whole))
+
+
+def remedies(config: Config, phase: str) -> list[str]:
+    """Changes that free memory in a phase, the most effective first; three of them."""
+    policy, update, optimizer = config.policy, config.update, config.optimizer
+    per_step = config.rollout.prompts // update.mini_batches
+    able: list[tuple[bool, str]] = []
+    if phase != ROLLOUT:
+        able = [
+            (update.micro_batches < per_step, f"update.micro_batches={_next_divisor(per_step, update.micro_batches)}"),
+            (policy.remat in (False, "none", "dots"), "policy.remat=full"),
+        ]
+    able += [
+        (policy.lora is None, "policy.lora=Lora(rank=8) in the config file: gradients and moments of adapters only"),
+        (optimizer.moments_dtype == "float32", "optimizer.moments_dtype=bfloat16"),
+        (policy.param_dtype == "float32", "policy.param_dtype=bfloat16"),
+        (policy.compute_dtype == "float32", "policy.compute_dtype=bfloat16"),
+        (phase == ROLLOUT and config.rollout.prompts > 1, "fewer rollout.prompts"),
+        (True, "a larger mesh.fsdp or mesh.tensor, on more devices"),
+        (True, "a smaller rollout.response_tokens"),
+        (True, "fewer rollout.responses"),
+    ]
+    return [remedy for possible, remedy in able if possible][:3]
+
+
+def watch(config: Config, placement: Placement, folder: epath.Path) -> Watch:
+    """Logs what a run needs of memory and of the disk that its folder is on, and what will not fit.
+
+    Raises:
+      ValueError: if not even one checkpoint fits the disk.
+    """
+    found = table(config, placement, config.task.max_prompt_tokens, config.task.max_response_tokens)
+    announce(config, found, placement)
+    require_disk(folder, checkpoint_bytes(placement), config.checkpoint.keep)
+    return Watch(config, found)
+
+
+def require_disk(folder: epath.Path, needed: int, keep: int) -> None:
+    """Compares checkpoints with the free disk; an object store has no end.
+
+    Raises:
+      ValueError: if one checkpoint does not fit.
+    """
+    if "://" in str(folder):
+        logging.info("checkpoints: %.3f GiB each", needed / GIB)
+        return
+    free = shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
+    logging.info(
+        "checkpoints: %.3f GiB each, up to %d kept; %.1f GiB of disk are free", needed / GIB, keep + 1, free / GIB
+    )
+    if needed > free:
+        raise ValueError(
+            f"a checkpoint needs {needed / GIB:.2f} GiB and {folder} has {free / GIB:.2f} free; free some, give a "
+            "--workdir elsewhere, or train adapters (policy.lora)"
+        )
+    if (keep + 2) * needed > free:  # one more is written before the oldest goes, and the best is kept as well
+        logging.warning(
+            "%d checkpoints need %.2f GiB, more than is free; lower checkpoint.keep",
+            keep + 2,
+            (keep + 2) * needed / GIB,
+        )
+
+
+def announce(config: Config, found: Table, placement: Placement) -> None:
+    """Logs the table, and warns of what will not fit, before the minutes of compilation."""
+    logging.info(
+        "devices: %s; computing in %s, weights in %s, %s attention\n%s",
+        hardware.describe(placement.mesh.devices.flat), config.policy.compute_dtype, config.policy.param_dtype,
+        config.policy.attention, found,
+    )  # fmt: skip
+    if found.shortfall > 0:
+        phase = max((ROLLOUT, UPDATE), key=found.needed)
+        logging.warning(
+            "the %s needs %.2f GiB per device and has %.2f: it will probably run out of memory. In order of effect: %s",
+            phase, found.needed(phase) / GIB, (found.limit or 0) / GIB, "; ".join(remedies(config, phase)),
+        )  # fmt: skip
+
+
+class Watch:
+    """Knows which phase is running, and explains an exhausted device in its terms."""
+
+    def __init__(self, config: Config, found: Table) -> None:
+        self.phase = "start"
+        self._config, self._table = config, found
+
+    def during(self, phase: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        """The same function; while it runs, and after it until another, the phase is this one."""
+
+        def tracked(*args: Any, **kwargs: Any) -> Any:
+            self.phase = phase
+            return call(*args, **kwargs)
+
+        return tracked
+
+    @contextlib.contextmanager
+    def explained(self) -> Iterator[None]:
+        """Raises an OutOfMemoryError in the place of XLA's; any other error passes as it is."""
+        try:
+            yield
+        except jax.errors.JaxRuntimeError as error:
+            text = str(error)
+            if "RESOURCE_EXHAUSTED" not in text and "out of memory" not in text.lower():
+                raise
+            raise OutOfMemoryError(self.explanation(text)) from error
+
+    def explanation(self, text: str) -> str:
+        """What XLA's message means: the phase, what is lacking, and what to change."""
+        asked = re.search(r"allocat\w*\D{0,20}([\d.]+)\s*([KMGT]?i?B|bytes)?", text)
+        wanted = f" It could not get {asked[1]} {asked[2] or 'bytes'} more." if asked else ""
+        kind = ROLLOUT if self.phase == ROLLOUT else UPDATE
+        limit = self._table.limit
+        there = "" if limit is None else f" of {limit / GIB:.2f} GiB available"
+        lacking = self._table.needed(kind) - (limit or math.inf)
+        short = f", {lacking / GIB:.2f} too many" if lacking > 0 else ""
+        return (
+            f"out of memory in the {self.phase}.{wanted} By our table it needs "
+            f"{self._table.needed(kind) / GIB:.2f} GiB per device{there}{short}. In order of effect: "
+            + "; ".join(remedies(self._config, kind))
+        )
+
+
+def _size(tree: Any, dtype: Any = None) -> int:
+    """Bytes on each device of shapes that carry shardings."""
+    return sum(
+        math.prod(leaf.sharding.shard_shape(leaf.shape)) * jnp.dtype(dtype or leaf.dtype).itemsize
+        for leaf in jax.tree.leaves(tree)
+    )
+
+
+def _copied(placement: Placement) -> int:
+    """Weights that rollouts cannot read where they lie: in another type, or spread over more devices."""
+    frozen = placement.state.frozen
+    here = placement.state.params if frozen is None else lora.join(frozen, placement.state.params)
+    pairs = zip(jax.tree.leaves(here), jax.tree.leaves(placement.rollout_params), strict=True)
+    moved = [
+        target
+        for leaf, target in pairs
+        if leaf.dtype != target.dtype or not leaf.sharding.is_equivalent_to(target.sharding, len(leaf.shape))
+    ]
+    return _size(moved)
+
+
+def _cache(config: Config, placement: Placement, prompt_tokens: int, response_tokens: int) -> int:
+    policy, sizes = config.policy, placement.mesh.shape
+    heads = policy.kv_heads // sizes["tensor"] if policy.kv_heads % sizes["tensor"] == 0 else policy.kv_heads
+    per_token = 2 * policy.layers * heads * policy.head_width * policy.dtype.itemsize
+    prompts = _share(config.rollout.prompts, placement)
+    return per_token * prompts * (prompt_tokens + config.rollout.responses * response_tokens)
+
+
+def _sampling(config: Config, placement: Placement) -> int:
+    """Logits of one token of every row, and what a sampler makes of them."""
+    rows = _share(config.rollout.prompts, placement) * config.rollout.responses
+    return 4 * 4 * rows * config.policy.vocab_size
+
+
+def _activations(config: Config, placement: Placement, prompt_tokens: int, response_tokens: int) -> int:
+    """What the backward pass of a micro-batch keeps: layer inputs, one layer whole or all of them, a tile of logits."""
+    policy, update, sizes = config.policy, config.update, placement.mesh.shape
+    prompts = _share(config.rollout.prompts // update.mini_batches // update.micro_batches, placement)
+    rows = prompts * config.rollout.responses
+    tokens = prompts * prompt_tokens + rows * response_tokens
+    width, tensor = policy.dtype.itemsize, sizes["tensor"]
+    inner = (policy.heads + 2 * policy.kv_heads) * policy.head_width + policy.heads * policy.head_width
+    one_layer = tokens * (4 * policy.width + (inner + 3 * policy.feed_forward) // tensor)
+    attended = min(response_tokens, 512) * (prompt_tokens + response_tokens)
+    scores = rows * max(policy.heads // tensor, 1) * attended * 3
+    kept = tokens * policy.width * policy.layers
+    layers = 1 if policy.remat in (True, "full") else policy.layers
+    score_layers = layers if response_tokens <= 512 else 1  # longer ones are recomputed block by block
+    tile = 4 * 3 * max(logprobs.TILE_ELEMENTS, logprobs.SMALLEST_TILE * policy.vocab_size)
+    return width * (kept + layers * one_layer) + 4 * score_layers * scores + tile
+
+
+def _share(prompts: int, placement: Placement) -> int:
+    sizes = placement.mesh.shape
+    return math.ceil(prompts / (sizes["data"] * sizes["fsdp"]))
+
+
+def _next_divisor(number: int, above: int) -> int:
+    return next((d for d in range(above + 1, number + 1) if number % d == 0), number)
