@@ -73,6 +73,11 @@ def read_index(folder: epath.Path) -> dict[str, Stored]:
     return found
 
 
+def file_names(folder: epath.Path) -> list[str]:
+    """The files that the index of a checkpoint names."""
+    return sorted(set(_weight_map(folder / INDEX).values()))
+
+
 def read_header(file: epath.Path) -> dict[str, Stored]:
     """The tensors of one file.
 

@@ -1,0 +1,256 @@
+"""Writes parameters as a checkpoint that `transformers` loads: streaming, so that a host holds one tensor more.
+
+Files get their names when all of them are complete, the index (or the only file) last: what looks like a checkpoint is
+one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import math
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from absl import logging
+from etils import epath
+from jax.sharding import NamedSharding, PartitionSpec
+
+from entropy_rl.models import families
+from entropy_rl.models import lora as adapters
+from entropy_rl.models.checkpoints import headers, reading
+from entropy_rl.models.decoder import Decoder
+from entropy_rl.types import Array, Params
+
+KINDS = {str(dtype): kind for kind, dtype in headers.DTYPES.items()}  # "bfloat16" -> "BF16"
+SHARD_BYTES = 5 * 10**9
+BLOCK = 64 << 20  # bytes of a table that leave the devices at a time
+PART = ".part"
+# What belongs to a model beside its weights. Anything else stays behind: no Python, no pickles.
+COMPANIONS = re.compile(
+    r"tokenizer\.(json|model)|(tokenizer|generation|special_tokens|preprocessor)_(config|map)\.json|added_tokens\.json"
+    r"|vocab\.(json|txt)|merges\.txt|tekken\.json|chat_template\.(jinja|json)|(LICENSE|NOTICE|USE_POLICY)(\.(txt|md))?"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Item:
+    """One tensor to be written."""
+
+    name: str
+    path: families.Path
+    tensor: families.Tensor
+    layer: int
+    nbytes: int
+
+
+def save(
+    params: Params,
+    decoder: Decoder,
+    folder: str | os.PathLike[str],
+    source: str | os.PathLike[str] | None = None,
+    dtype: str | None = None,
+    shard_bytes: int = SHARD_BYTES,
+    extra: Mapping[str, Any] | None = None,
+) -> None:
+    """Writes config.json, safetensors, their index, and what the source has beside them.
+
+    On several hosts every process calls this, and the first one writes.
+
+    Args:
+      params: of the decoder; adapters are merged into what they adapt, tensor by tensor.
+      decoder: its fields become config.json.
+      folder: local or gs://; must be empty or missing.
+      source: the checkpoint that the policy came from: its config.json, tokenizer and licence are taken over.
+      dtype: "float32", "bfloat16" or "float16"; None for that of the parameters.
+      shard_bytes: no file is longer, but for a tensor that is.
+      extra: keys for config.json, such as the ids of special tokens.
+
+    Raises:
+      ValueError: if no family describes the decoder, the source is of another architecture, the folder is not empty,
+        there is no room for it, or a weight does not fit float16.
+    """
+    folder = epath.Path(folder)
+    dtype = _checked(dtype, params, shard_bytes)
+    family, config = _described(decoder, source, dtype)
+    items = _items(family, decoder, np.dtype(headers.DTYPES[KINDS[dtype]]).itemsize)
+    _require_room(folder, sum(item.nbytes for item in items))
+    shards = _sharded(items, shard_bytes)
+    names = [_file_name(number, len(shards)) for number in range(len(shards))]
+    writes = jax.process_index() == 0
+    if writes:
+        folder.mkdir(parents=True, exist_ok=True)
+    suffix = "" if "://" in os.fspath(folder) else PART  # an object store shows an object when it is whole
+    for number, (name, shard) in enumerate(zip(names, shards, strict=True)):
+        _write_shard(folder / (name + suffix) if writes else None, shard, params, decoder, dtype)
+        logging.info("%s: file %d of %d, %.3g GB", folder, number + 1, len(shards), _total(shard) / 1e9)
+    if writes:
+        _copy_companions(source, folder)
+        (folder / reading.CONFIG).write_text(json.dumps(config | dict(extra or {}), indent=2) + "\n")
+        if suffix:
+            for name in names:
+                (folder / (name + suffix)).rename(folder / name)
+        if len(shards) > 1:
+            _write_index(folder, names, shards, suffix)
+
+
+def _checked(dtype: str | None, params: Params, shard_bytes: int) -> str:
+    if shard_bytes < 1:
+        raise ValueError(f"files of {shard_bytes} bytes cannot hold anything; 5e9 is usual")
+    dtype = dtype or str(params["embedding"].dtype)
+    if dtype not in KINDS:
+        raise ValueError(f"dtype {dtype!r} is not among {', '.join(KINDS)}; choose one of these")
+    return dtype
+
+
+def _described(
+    decoder: Decoder, source: str | os.PathLike[str] | None, dtype: str
+) -> tuple[families.Family, dict[str, Any]]:
+    """The family to write, and its config.json: the source's own, if it is that of the decoder."""
+    config = None if source is None else reading.read_config(source)
+    if config is None or not families.family_of(config).exported:
+        family = families.family_for(decoder)
+        config = families.written(family, decoder)
+    else:
+        family = families.family_of(config)
+    other = families.differing(families.read(config), decoder)
+    if other:
+        raise ValueError(f"{source} is of another architecture than the policy: policy.{'; policy.'.join(other)}")
+    return family, config | {"dtype" if "dtype" in config else "torch_dtype": dtype}
+
+
+def _items(family: families.Family, decoder: Decoder, itemsize: int) -> list[_Item]:
+    """Every tensor: tables, then layer by layer, so that a reader can stop after any layer."""
+    tensors = family.tensors(decoder)
+    size = lambda tensor: math.prod(tensor.shape) * itemsize  # noqa: E731
+    outer = [
+        _Item(tensor.name, path, tensor, 0, size(tensor)) for path, tensor in tensors.items() if not tensor.stacked
+    ]
+    return outer + [
+        _Item(tensor.named(layer), path, tensor, layer, size(tensor))
+        for layer in range(decoder.layers)
+        for path, tensor in tensors.items()
+        if tensor.stacked
+    ]
+
+
+def _require_room(folder: epath.Path, needed: int) -> None:
+    if jax.process_index() != 0:
+        return
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"{folder} is not an empty folder; name a new one, or empty it first")
+    if "://" not in os.fspath(folder):
+        there = next(parent for parent in (folder, *folder.parents) if parent.exists() or parent == parent.parent)
+        free = shutil.disk_usage(there).free
+        if free < needed:
+            raise ValueError(
+                f"the checkpoint takes {needed / 1e9:.3g} GB, and {free / 1e9:.3g} GB are free at {there}; "
+                "free some space, or name a folder on another disk"
+            )
+
+
+def _sharded(items: list[_Item], shard_bytes: int) -> list[list[_Item]]:
+    shards: list[list[_Item]] = [[]]
+    for item in items:
+        if shards[-1] and _total(shards[-1]) + item.nbytes > shard_bytes:
+            shards.append([])
+        shards[-1].append(item)
+    return shards
+
+
+def _total(items: list[_Item]) -> int:
+    return sum(item.nbytes for item in items)
+
+
+def _file_name(number: int, count: int) -> str:
+    return headers.SINGLE if count == 1 else f"model-{number + 1:05d}-of-{count:05d}.safetensors"
+
+
+def _write_shard(file: epath.Path | None, items: list[_Item], params: Params, decoder: Decoder, dtype: str) -> None:
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}  # without which transformers refuses the file
+    end = 0
+    for item in items:
+        header[item.name] = {
+            "dtype": KINDS[dtype],
+            "shape": list(item.tensor.shape),
+            "data_offsets": [end, end + item.nbytes],
+        }
+        end += item.nbytes
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of 8
+    blocks = (block for item in items for block in _blocks(item, params, decoder, dtype))
+    if file is None:
+        for _ in blocks:  # the other processes only take part in gathering
+            pass
+        return
+    with file.open("wb") as stream:
+        stream.write(len(text).to_bytes(8, "little") + text)
+        for block in blocks:
+            stream.write(block.reshape(-1).view(np.uint8).data)
+
+
+def _write_index(folder: epath.Path, names: list[str], shards: list[list[_Item]], suffix: str) -> None:
+    weight_map = {item.name: name for name, shard in zip(names, shards, strict=True) for item in shard}
+    index = {"metadata": {"total_size": sum(map(_total, shards))}, "weight_map": dict(sorted(weight_map.items()))}
+    file = folder / (headers.INDEX + suffix)
+    file.write_text(json.dumps(index, indent=2) + "\n")
+    if suffix:
+        file.rename(folder / headers.INDEX)
+
+
+def _copy_companions(source: str | os.PathLike[str] | None, folder: epath.Path) -> None:
+    if source is not None:
+        for path in epath.Path(source).iterdir():
+            if COMPANIONS.fullmatch(path.name) and not path.is_dir():
+                (folder / path.name).write_bytes(path.read_bytes())
+
+
+# From the devices ---------------------------------------------------------------------------------------------------
+
+
+def _blocks(item: _Item, params: Params, decoder: Decoder, dtype: str) -> Iterator[np.ndarray]:
+    """The bytes of a tensor in the order in which they are stored, a block of them at a time."""
+    leaf = functools.reduce(lambda node, name: node[name], item.path, params)
+    whole = None if leaf.is_fully_addressable else NamedSharding(leaf.sharding.mesh, PartitionSpec())
+    inverse = tuple(int(axis) for axis in np.argsort(item.tensor.order))
+    if item.tensor.stacked:
+        name = item.path[-1]
+        factors = {part: params["layers"].get(part) for part in (name + adapters.A, name + adapters.B)}
+        factors = {part: factor for part, factor in factors.items() if factor is not None}
+        scale = decoder.lora if factors else None
+        pieces = [_layer(name, scale, inverse, dtype, whole)({name: leaf} | factors, item.layer)]
+    else:
+        rows = max(1, BLOCK // max(1, item.nbytes // leaf.shape[0]))
+        starts = range(0, leaf.shape[0], rows)
+        pieces = (_rows(min(rows, leaf.shape[0] - start), dtype, whole)(leaf, start) for start in starts)
+    for piece in pieces:
+        block = np.asarray(piece if piece.is_fully_addressable else piece.addressable_data(0))
+        if dtype == "float16" and not np.isfinite(block).all():
+            raise ValueError(f"{item.name} does not fit float16; export as bfloat16 or float32")
+        yield np.ascontiguousarray(block)
+
+
+@functools.cache
+def _layer(name: str, lora: adapters.Lora | None, order: tuple[int, ...], dtype: str, whole: Any) -> Any:
+    """One layer of a stack, its adapter merged, transposed as it is stored."""
+
+    def take(stacks: dict[str, Array], layer: Array) -> Array:
+        one = {key: jax.lax.dynamic_slice_in_dim(stack, layer, 1) for key, stack in stacks.items()}
+        if lora is not None:
+            one = adapters.merge({"layers": one}, dataclasses.replace(lora, targets=(name,)))["layers"]
+        return one[name][0].transpose(order).astype(dtype)
+
+    return jax.jit(take, out_shardings=whole)
+
+
+@functools.cache
+def _rows(count: int, dtype: str, whole: Any) -> Any:
+    """So many rows of a table."""
+    take = lambda table, start: jax.lax.dynamic_slice_in_dim(table, start, count).astype(dtype)  # noqa: E731
+    return jax.jit(take, out_shardings=whole)
