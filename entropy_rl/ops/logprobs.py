@@ -27,7 +27,6 @@ from entropy_rl.types import Array
 
 TILE_ELEMENTS = 1 << 23  # of float32 logits at a time on a device: 32 MiB
 SMALLEST_TILE = 256  # tokens: fewer leave matrix units idle
-NEVER = -1e30  # nats: a finite log-probability of what cannot happen, so that 0 * log 0 is 0 and not NaN
 
 
 @flax.struct.dataclass
@@ -127,7 +126,7 @@ def _forward_tiles(tokens, softcap, hidden, weights, targets, temperature):
         tile_hidden, tile_targets = piece
         logits = _capped(tile_hidden, weights, softcap) / temperature[:, None, None]  # [B, C, V]
         normaliser = jax.nn.logsumexp(logits, axis=-1)  # [B, C]
-        logprobs = jnp.maximum(logits - normaliser[..., None], NEVER)
+        logprobs = logits - normaliser[..., None]
         entropy = -jnp.sum(jnp.exp(logprobs) * logprobs, axis=-1)
         chosen = jnp.sum(jnp.where(_is_target(logits, tile_targets), logits, 0.0), axis=-1)
         return None, (chosen - normaliser, entropy, normaliser)
@@ -147,7 +146,7 @@ def _backward(tokens, softcap, residuals, cotangents):
     def tile(gradient, piece):
         tile_hidden, tile_targets, normaliser, entropy, g, e = piece
         capped = _capped(tile_hidden, weights, softcap)  # [B, C, V]
-        logprobs = jnp.maximum(capped / temperature[:, None, None] - normaliser[..., None], NEVER)
+        logprobs = capped / temperature[:, None, None] - normaliser[..., None]
         probabilities = jnp.exp(logprobs)
         slope = -probabilities * (g[..., None] + e[..., None] * (logprobs + entropy[..., None]))
         slope = slope + jnp.where(_is_target(capped, tile_targets), g[..., None], 0.0)
