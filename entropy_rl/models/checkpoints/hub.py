@@ -62,6 +62,12 @@ def fetch_config(path: str, revision: str | None = None) -> epath.Path:
     return folder
 
 
+def fetch_companions(path: str, revision: str | None = None) -> epath.Path:
+    """A folder with config.json, tokenizer, templates and licence of a checkpoint; arguments as of `fetch`."""
+    folder = fetch_config(path, revision)
+    return folder if _is_here(path) else _download(path, folder.name, COMPANIONS)
+
+
 def _is_here(path: str) -> bool:
     return "://" in path or epath.Path(path).expanduser().exists()
 

@@ -37,7 +37,10 @@ def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """
     folder = epath.Path(folder)
     if (folder / CONFIG).exists():
-        return headers.read_json(folder / CONFIG)
+        config = headers.read_json(folder / CONFIG)
+        if "flat" in config and "model_type" not in config:
+            raise ValueError(f"{folder} is the folder of a training run; start from it with init=FromRun(...)")
+        return config
     if not folder.exists():
         raise ValueError(
             f"{folder} does not exist; name the folder of a checkpoint, or a hub id such as Qwen/Qwen3-0.6B"

@@ -13,7 +13,7 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -50,6 +50,48 @@ class _Item:
     nbytes: int
 
 
+@dataclasses.dataclass(frozen=True)
+class Export:
+    """A checkpoint that can be written: everything is checked but the weights themselves."""
+
+    folder: epath.Path
+    decoder: Decoder
+    config: Mapping[str, Any]
+    dtype: str
+    shards: tuple[tuple[_Item, ...], ...]
+    companions: str | os.PathLike[str] | None
+
+    @property
+    def nbytes(self) -> int:
+        """Of the weights, as they will be written."""
+        return sum(map(_total, self.shards))
+
+    def write(self, params: Params) -> None:
+        """Writes it; on several hosts every process calls this, and the first one writes.
+
+        Raises:
+          ValueError: if a weight does not fit float16.
+        """
+        names = [_file_name(number, len(self.shards)) for number in range(len(self.shards))]
+        writes = jax.process_index() == 0
+        if writes:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        suffix = "" if "://" in os.fspath(self.folder) else PART  # an object store shows an object when it is whole
+        for number, (name, shard) in enumerate(zip(names, self.shards, strict=True)):
+            file = self.folder / (name + suffix) if writes else None
+            _write_shard(file, shard, params, self.decoder, self.dtype)
+            logging.info("%s: file %d of %d, %.3g GB", self.folder, number + 1, len(names), _total(shard) / 1e9)
+        if not writes:
+            return
+        _copy_companions(self.companions, self.folder)
+        (self.folder / reading.CONFIG).write_text(json.dumps(dict(self.config), indent=2) + "\n")
+        if suffix:
+            for name in names:
+                (self.folder / (name + suffix)).rename(self.folder / name)
+        if len(names) > 1:
+            _write_index(self.folder, names, self.shards, suffix)
+
+
 def save(
     params: Params,
     decoder: Decoder,
@@ -57,56 +99,50 @@ def save(
     source: str | os.PathLike[str] | None = None,
     dtype: str | None = None,
     shard_bytes: int = SHARD_BYTES,
-    extra: Mapping[str, Any] | None = None,
 ) -> None:
-    """Writes config.json, safetensors, their index, and what the source has beside them.
-
-    On several hosts every process calls this, and the first one writes.
+    """Writes config.json, safetensors, their index, and what the source has beside them; see `prepare` and `Export`.
 
     Args:
       params: of the decoder; adapters are merged into what they adapt, tensor by tensor.
+      dtype: None for that of the parameters.
+    """
+    prepare(decoder, folder, source, dtype or str(params["embedding"].dtype), shard_bytes).write(params)
+
+
+def prepare(
+    decoder: Decoder,
+    folder: str | os.PathLike[str],
+    source: str | os.PathLike[str] | None = None,
+    dtype: str = "bfloat16",
+    shard_bytes: int = SHARD_BYTES,
+    companions: str | os.PathLike[str] | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> Export:
+    """Checks that a checkpoint can be written; needs no weights.
+
+    Args:
       decoder: its fields become config.json.
       folder: local or gs://; must be empty or missing.
-      source: the checkpoint that the policy came from: its config.json, tokenizer and licence are taken over.
-      dtype: "float32", "bfloat16" or "float16"; None for that of the parameters.
+      source: the checkpoint that the policy came from: its config.json is taken over.
+      dtype: "float32", "bfloat16" or "float16".
       shard_bytes: no file is longer, but for a tensor that is.
-      extra: keys for config.json, such as the ids of special tokens.
+      companions: a folder whose tokenizer, templates and licence are taken over; that of `source` if None.
+      extra: further keys for config.json, such as the ids of special tokens.
 
     Raises:
       ValueError: if no family describes the decoder, the source is of another architecture, the folder is not empty,
-        there is no room for it, or a weight does not fit float16.
+        or there is no room for it.
     """
     folder = epath.Path(folder)
-    dtype = _checked(dtype, params, shard_bytes)
-    family, config = _described(decoder, source, dtype)
-    items = _items(family, decoder, np.dtype(headers.DTYPES[KINDS[dtype]]).itemsize)
-    _require_room(folder, sum(item.nbytes for item in items))
-    shards = _sharded(items, shard_bytes)
-    names = [_file_name(number, len(shards)) for number in range(len(shards))]
-    writes = jax.process_index() == 0
-    if writes:
-        folder.mkdir(parents=True, exist_ok=True)
-    suffix = "" if "://" in os.fspath(folder) else PART  # an object store shows an object when it is whole
-    for number, (name, shard) in enumerate(zip(names, shards, strict=True)):
-        _write_shard(folder / (name + suffix) if writes else None, shard, params, decoder, dtype)
-        logging.info("%s: file %d of %d, %.3g GB", folder, number + 1, len(shards), _total(shard) / 1e9)
-    if writes:
-        _copy_companions(source, folder)
-        (folder / reading.CONFIG).write_text(json.dumps(config | dict(extra or {}), indent=2) + "\n")
-        if suffix:
-            for name in names:
-                (folder / (name + suffix)).rename(folder / name)
-        if len(shards) > 1:
-            _write_index(folder, names, shards, suffix)
-
-
-def _checked(dtype: str | None, params: Params, shard_bytes: int) -> str:
     if shard_bytes < 1:
         raise ValueError(f"files of {shard_bytes} bytes cannot hold anything; 5e9 is usual")
-    dtype = dtype or str(params["embedding"].dtype)
     if dtype not in KINDS:
         raise ValueError(f"dtype {dtype!r} is not among {', '.join(KINDS)}; choose one of these")
-    return dtype
+    family, config = _described(decoder, source, dtype)
+    items = _items(family, decoder, headers.DTYPES[KINDS[dtype]].itemsize)
+    _require_room(folder, _total(items))
+    shards = _sharded(items, shard_bytes)
+    return Export(folder, decoder, config | dict(extra or {}), dtype, shards, companions or source)
 
 
 def _described(
@@ -155,16 +191,16 @@ def _require_room(folder: epath.Path, needed: int) -> None:
             )
 
 
-def _sharded(items: list[_Item], shard_bytes: int) -> list[list[_Item]]:
+def _sharded(items: list[_Item], shard_bytes: int) -> tuple[tuple[_Item, ...], ...]:
     shards: list[list[_Item]] = [[]]
     for item in items:
         if shards[-1] and _total(shards[-1]) + item.nbytes > shard_bytes:
             shards.append([])
         shards[-1].append(item)
-    return shards
+    return tuple(map(tuple, shards))
 
 
-def _total(items: list[_Item]) -> int:
+def _total(items: Sequence[_Item]) -> int:
     return sum(item.nbytes for item in items)
 
 
@@ -172,7 +208,7 @@ def _file_name(number: int, count: int) -> str:
     return headers.SINGLE if count == 1 else f"model-{number + 1:05d}-of-{count:05d}.safetensors"
 
 
-def _write_shard(file: epath.Path | None, items: list[_Item], params: Params, decoder: Decoder, dtype: str) -> None:
+def _write_shard(file: epath.Path | None, items: Sequence[_Item], params: Params, decoder: Decoder, dtype: str) -> None:
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}  # without which transformers refuses the file
     end = 0
     for item in items:
@@ -195,7 +231,7 @@ def _write_shard(file: epath.Path | None, items: list[_Item], params: Params, de
             stream.write(block.reshape(-1).view(np.uint8).data)
 
 
-def _write_index(folder: epath.Path, names: list[str], shards: list[list[_Item]], suffix: str) -> None:
+def _write_index(folder: epath.Path, names: list[str], shards: Sequence[Sequence[_Item]], suffix: str) -> None:
     weight_map = {item.name: name for name, shard in zip(names, shards, strict=True) for item in shard}
     index = {"metadata": {"total_size": sum(map(_total, shards))}, "weight_map": dict(sorted(weight_map.items()))}
     file = folder / (headers.INDEX + suffix)
