@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from entropy_rl import checks, compatibility
+from entropy_rl import checks, compatibility, wording
 from entropy_rl.advantages.grpo import GroupNormalized
 from entropy_rl.inits import AsCheckpoint, FromRun, HuggingFace, RandomWeights, WarmStart
 from entropy_rl.losses.clip import ClippedSurrogate
@@ -15,7 +15,11 @@ from entropy_rl.ops.optimizer import AdamW
 from entropy_rl.parallel.mesh import MeshShape
 from entropy_rl.phases import CheckpointConfig, EvaluationConfig, RolloutConfig, UpdateConfig
 from entropy_rl.references import FixedReference, Reference
+from entropy_rl.rollout.curriculum import Band, EasiestFirst
+from entropy_rl.rollout.filters import DynamicSampling
 from entropy_rl.rollout.refinement import Refinement
+from entropy_rl.rollout.templates import Chat, Plain
+from entropy_rl.rollout.tokenizers import HuggingFaceTokenizer
 from entropy_rl.tasks.countdown import Countdown
 
 HIGHEST_SEED = 1 << 31
@@ -35,9 +39,13 @@ class Config:
       task: where problems come from and how answers are judged.
       policy: the architecture, or AsCheckpoint for that of the checkpoint that `init` names.
       init: where its weights come from: WarmStart, HuggingFace, FromRun or RandomWeights.
+      tokenizer: None for the task's own or, with init=HuggingFace, the checkpoint's.
+      template: what is written around a prompt; None for nothing but what the tokenizer itself puts before a text.
       advantages: rewards to advantages.
       loss: surrogate, gates, penalties, shapers, aggregation.
       reward: None for the task's own verdict, or a reward function of rewards/.
+      sampling: None to train on every group, or DynamicSampling to refill those without signal.
+      curriculum: None for the order of the stream, or Band or EasiestFirst, by measured pass rates.
       steps: RL steps: rollouts, each followed by update.steps_per_rollout optimiser steps.
       seed: of everything random but the warm start.
     """
@@ -46,8 +54,12 @@ class Config:
     task: Any = Countdown()
     policy: Any = Decoder()  # or AsCheckpoint, until it is resolved
     init: WarmStart | HuggingFace | FromRun | RandomWeights = WarmStart()
+    tokenizer: HuggingFaceTokenizer | None = None
+    template: Chat | Plain | None = None
     mesh: MeshShape = MeshShape()
     rollout: RolloutConfig = RolloutConfig()
+    sampling: DynamicSampling | None = None
+    curriculum: Band | EasiestFirst | None = None
     reward: Any = None
     reference: Reference | None = None
     refinement: Refinement | None = None
@@ -61,15 +73,21 @@ class Config:
     seed: int = 0
 
     def resolved(self) -> Config:
-        """The same run with every 0 that means "that of the task" filled in, and a reference where one is required."""
+        """The same run with all that is the task's or the checkpoint's filled in, and a reference where one is required."""
+        config = dataclasses.replace(self, **wording.resolved(self))
         policy, reference = self.policy, self.reference
         if isinstance(policy, AsCheckpoint):
             policy = policy.decoder(self.init)
-        if not policy.vocab_size:
-            policy = dataclasses.replace(policy, vocab_size=self.task.tokenizer.vocab_size)
+        if not policy.vocab_size and config.text_tokenizer is not None:
+            policy = dataclasses.replace(policy, vocab_size=config.text_tokenizer.vocab_size)
         if reference is None and "reference_logprobs" in self.loss.requires:
             reference = FixedReference()
-        return dataclasses.replace(self, policy=policy, reference=reference)
+        return dataclasses.replace(config, policy=policy, reference=reference)
+
+    @property
+    def text_tokenizer(self) -> Any:
+        """Of a resolved config: the model's or the task's; None if a task in words was given none."""
+        return self.tokenizer if self.tokenizer is not None else self.task.tokenizer
 
     @property
     def with_critic(self) -> bool:
@@ -90,6 +108,7 @@ class Config:
             raise ValueError(f"seed is {self.seed}; it must be in [0, {HIGHEST_SEED}), for keys are made from 32 bits")
         self.task.validate()
         config = self.resolved()
+        wording.check(config)
         parts = (
             config.policy,
             config.init,
@@ -101,6 +120,8 @@ class Config:
         )
         for part in (
             *parts,
+            config.sampling,
+            config.curriculum,
             config.reward,
             config.reference,
             config.refinement,
@@ -154,12 +175,6 @@ class Config:
             )
 
     def _validate_task(self) -> None:
-        vocabulary = self.task.tokenizer.vocab_size
-        if self.policy.vocab_size < vocabulary:
-            raise ValueError(
-                f"policy.vocab_size = {self.policy.vocab_size} is smaller than the tokenizer's {vocabulary}; "
-                "leave it 0 or make it at least that"
-            )
         for split in ("train", "validation", "test"):
             if self.task.size(split) == 0:
                 raise ValueError(f"the {split} split of {type(self.task).__name__} is empty; give it problems")

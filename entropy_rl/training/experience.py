@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -10,35 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from entropy_rl.config import HIGHEST_SEED
 from entropy_rl.ops import partition
-from entropy_rl.problem import Problem, Task, Verdict
+from entropy_rl.problem import Task, Verdict
 from entropy_rl.rollout.sampling import Purpose
 from entropy_rl.types import Array, Experience, Rollout
-
-
-def stream_index(size: int | None, seed: int, cursor: int) -> int:
-    """Index of the training problem at a position of the run's stream: a pure function of (seed, cursor).
-
-    An endless split is read from a place of its own for each seed; a finite one is shuffled anew each epoch.
-    """
-    if size is None:
-        return seed * HIGHEST_SEED + cursor
-    epoch, position = divmod(cursor, size)
-    return int(_epoch_order(size, seed, epoch)[position])
-
-
-@functools.lru_cache(maxsize=2)
-def _epoch_order(size: int, seed: int, epoch: int) -> np.ndarray:
-    return np.random.default_rng((seed, Purpose.TRAIN, epoch)).permutation(size)
-
-
-def draw_problems(task: Task, seed: int, cursor: int, count: int) -> list[Problem]:
-    """The next `count` training problems from position `cursor` of the stream."""
-    size = task.size("train")
-    if size == 0:
-        raise ValueError(f"the train split of {type(task).__name__} is empty; there is nothing to train on")
-    return [task.problem("train", stream_index(size, seed, cursor + offset)) for offset in range(count)]
 
 
 def rewards_of(verdicts: Sequence[Verdict]) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import jax
@@ -14,17 +14,17 @@ from etils import epath
 
 from entropy_rl.config import Config
 from entropy_rl.ops import schedules
-from entropy_rl.problem import Problem, Verdict
-from entropy_rl.rollout.sampling import Purpose
+from entropy_rl.problem import Problem
 from entropy_rl.training import metrics, samples, workdirs
+from entropy_rl.training.collect import Batch, collect
 from entropy_rl.training.evaluation import evaluate, held_out
-from entropy_rl.training.experience import build_experience, draw_problems, mini_batches, rewards_of
+from entropy_rl.training.experience import build_experience, mini_batches, rewards_of
 from entropy_rl.training.interrupts import Interrupted, stop_requests
-from entropy_rl.training.judging import is_correct, judge, self_certainties
+from entropy_rl.training.judging import is_correct
 from entropy_rl.training.refinement import Refined, refine
 from entropy_rl.training.session import Session, open_session
 from entropy_rl.training.workdirs import Run
-from entropy_rl.types import Experience, Rollout
+from entropy_rl.types import Experience
 
 
 def run(config: Config, workdir: str, allow_changes: Iterable[str] = (), bases: str | None = None) -> Run:
@@ -73,33 +73,25 @@ def train_step(session: Session) -> None:
     """One rollout, its judgement, and the optimiser steps that it serves."""
     config, clock = session.config, metrics.Stopwatch()
     session.state, moved = session.references.move(session.step + 1, session.state)
-    problems = draw_problems(session.task, config.seed, session.cursor, config.rollout.prompts)
-    draws = range(session.cursor, session.cursor + len(problems))
-    prompts = [problem.prompt for problem in problems]
-    params = session.publish(session.params)
-    rollout = session.engine(params, prompts, draws, Purpose.TRAIN, config.rollout.temperature, session.state.step)
-    jax.block_until_ready(rollout)
-    clock.lap("time/rollout")
-    verdicts, judged = _judge(session, params, problems, draws, rollout)
-    trained = _refine(session, params, problems, draws, rollout, verdicts)
+    params = session.publish(session.state.params)
+    batch = collect(session, params, clock)
+    trained = _refine(session, params, batch)
     clock.lap("time/reward")
-    session.cursor += len(problems)
     session.step += 1
     experience = _experience(session, trained)
-    measured = moved | judged | trained.figures | _update(session, experience)
+    measured = moved | batch.figures | trained.figures | _update(session, experience)
     clock.lap("time/update")
-    measured |= metrics.rollout_metrics(rollout, verdicts, len(problems))
     if session.is_due(config.evaluation.every):
         session.validation, _ = _evaluate(session, "validation")
         measured |= session.validation
         clock.lap("time/evaluation")
     if session.is_due(config.checkpoint.samples_every) or session.step == 1:
         kept = samples.records(
-            session.step, session.task.tokenizer, problems, trained.rollout, trained.verdicts, experience
+            session.step, session.engine.tokenizer, batch.problems, trained.rollout, trained.verdicts, experience
         )
         session.writers.write_samples(kept)
         session.display.show_samples(kept)
-    session.record(measured | clock.seconds(tokens=int(np.asarray(rollout.response_mask).sum())))
+    session.record(measured | clock.seconds(batch.tokens))
     resets = session.references.decide(measured)
     if (resets or session.is_due(config.checkpoint.every)) and session.step < config.steps:
         session.save()
@@ -114,40 +106,15 @@ def finish(session: Session) -> Run:
     return session.summarise(figures, intervals)
 
 
-def _judge(
-    session: Session, params: Any, problems: list[Problem], draws: Sequence[int], rollout: Rollout
-) -> tuple[list[Verdict], dict[str, float]]:
-    """Verdicts, with whatever the reward asks for beside the responses."""
-    config, task = session.config, session.task
-    anchors = certainties = None
-    if count := getattr(config.reward, "anchors", 0):
-        elder = dataclasses.replace(session.engine, group_size=count)
-        prompts = [problem.prompt for problem in problems]
-        reference = session.publish(session.reference_params)
-        anchors = elder(reference, prompts, draws, Purpose.ANCHOR, config.rollout.temperature)
-    if "self_certainty" in getattr(config.reward, "requires", ()):
-        certainties = self_certainties(params, rollout, policy=config.policy)
-    verdicts = judge(session.engine, task, config.reward, problems, rollout, anchors, certainties)
-    if anchors is None:
-        return verdicts, {}
-    right = is_correct(judge(session.engine, task, None, problems, anchors))
-    return verdicts, {"anchor/accuracy": float(right.mean())}
-
-
-def _refine(
-    session: Session,
-    params: Any,
-    problems: list[Problem],
-    draws: Sequence[int],
-    rollout: Rollout,
-    verdicts: list[Verdict],
-) -> Refined:
-    """What is trained on: the rollout as it is, or with refinements in the place of failed responses."""
+def _refine(session: Session, params: Any, batch: Batch) -> Refined:
+    """What is trained on: the batch as it is, or with refinements in the place of failed responses."""
     config = session.config
     if config.refinement is None:
-        return Refined(rollout, verdicts, np.zeros(len(verdicts), bool), {})
-    slots = config.refinement.slots
-    return refine(session.engine, session.task, config.reward, params, problems, rollout, verdicts, draws, slots)
+        return Refined(batch.rollout, batch.verdicts, np.zeros(len(batch.verdicts), bool), {})
+    return refine(
+        session.engine, session.task, config.reward, params, batch.problems, batch.rollout, batch.verdicts,
+        batch.draws, config.refinement.slots,
+    )  # fmt: skip
 
 
 def _experience(session: Session, trained: Refined) -> Experience:

@@ -61,6 +61,18 @@ value/mean                         | score      | mean     | of the value head a
 value/explained_variance           | share      | mean     | 1 - var(return - value) / var(return), over tokens
 refinement/attempted               | share      |          | groups without a right answer that were given a refinement
 refinement/right                   | share      |          | of the refinements, those that are right and joined
+sampling/rounds                    | rounds     |          | of rollout.prompts prompts each, sampled in the step
+sampling/too_hard                  | share      |          | groups sampled whose accuracy is at or below the band
+sampling/too_easy                  | share      |          | groups sampled whose accuracy is at or above the band
+sampling/undecided                 | share      |          | groups sampled in which no response could be judged
+sampling/carried                   | share      |          | of the batch: groups sampled in the step before
+sampling/filled                    | share      |          | of the batch: filtered groups, as the rounds were over
+sampling/surplus                   | share      |          | of a batch: groups that wait for the next step
+data/epoch                         | epochs     |          | of the training problems drawn so far, if they are finite
+data/too_long                      | problems   |          | left out so far, as their prompts are too long
+data/pass_rate                     | share      |          | mean of the pass rates that the curriculum knows
+data/measured                      | problems   |          | whose pass rate the curriculum knows
+task/<name>/accuracy               | share      |          | right among the decided responses to a task of a mixture
 anchor/accuracy                    | share      |          | responses of the reference policy that are right
 clip/high_positive                 | share      | mean     | ratio above the bound, advantage > 0: clipped
 clip/low_negative                  | share      | mean     | ratio below the bound, advantage < 0: clipped

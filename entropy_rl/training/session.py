@@ -26,15 +26,18 @@ from entropy_rl.training import (
     alarms,
     checkpoints,
     display,
+    groups,
     learner,
     memory,
     metrics,
     provenance,
     references,
     starting,
+    stream,
     workdirs,
     writers,
 )
+from entropy_rl.training.collect import open_stream
 from entropy_rl.training.update import (
     Rescore,
     Update,
@@ -53,7 +56,8 @@ class Session:
 
     Attributes:
       step: RL steps done.
-      cursor: training problems drawn.
+      stream: hands out training problems.
+      carried: groups sampled in the last step that the next one trains on.
       base: test figures before the first step.
       validation: figures of the last validation.
       saved: the step of the newest checkpoint that is known to be whole.
@@ -75,8 +79,9 @@ class Session:
     writers: writers.Writers
     alarms: alarms.Alarms
     display: display.Display
+    stream: stream.Stream
+    carried: list[groups.Group] = dataclasses.field(default_factory=list)
     step: int = 0
-    cursor: int = 0
     base: dict[str, float] = dataclasses.field(default_factory=dict)
     validation: dict[str, float] = dataclasses.field(default_factory=dict)
     saved: int | None = None
@@ -135,7 +140,8 @@ class Session:
             raise alarms.NonFiniteError(self.step, "a parameter", float("nan"), self.saved)
         self.writers.flush()
         data = {
-            "cursor": self.cursor,
+            "stream": self.stream.state(),
+            "carried": groups.encoded(self.carried),
             "base": self.base,
             "validation": self.validation,
             "alarms": self.alarms.state(),
@@ -204,6 +210,7 @@ def _build(
         config.policy, task.tokenizer, mesh, config.rollout.responses, task.max_prompt_tokens,
         task.max_response_tokens, config.seed,
     )  # fmt: skip
+    problems = open_stream(config, engine)
     alarm = alarms.Alarms(controlled=bool(config.loss.gates or config.loss.penalties))
     resumed: dict[str, Any] = {}
     remembered: dict[str, Any] | None = None
@@ -216,7 +223,11 @@ def _build(
         if placement.state.frozen is not None:
             frozen = starting.base(config, placement, bases, screen.show_warm_start)
             state = dataclasses.replace(state, frozen=frozen)
-        resumed = {name: restored.data[name] for name in ("cursor", "base", "validation", "seconds")} | {"saved": step}
+        resumed = {name: restored.data[name] for name in ("base", "validation", "seconds")} | {"saved": step}
+        problems.restore(restored.data["stream"])
+        resumed["carried"] = groups.decoded(
+            restored.data["carried"], problems, engine.prompt_tokens, engine.response_tokens, engine.tokenizer.pad_id
+        )
         alarm.restore(restored.data["alarms"])
         remembered = restored.data["reference"]
         logging.info("resuming %s after step %d", folder, step)
@@ -230,7 +241,8 @@ def _build(
         watch.during("rescoring", compiled_proxy(config.policy, pieces)),
         watch.during("rescoring", compiled_values(config.policy, pieces)),
         references.Keeper(config.reference, config.optimizer, placement.state_shardings, remembered),
-        state, store, writers.Writers(folder, resume_step=step if resumed else -1), alarm, screen, step=step, **resumed,
+        state, store, writers.Writers(folder, resume_step=step if resumed else -1), alarm, screen, problems, step=step,
+        **resumed,
     )  # fmt: skip
 
 

@@ -1,23 +1,12 @@
-"""The stream of problems is a pure function of (seed, cursor), and a mini-batch is whole groups."""
+"""A judged rollout becomes what the update reads, and a mini-batch is whole groups."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from entropy_rl.problem import Verdict
-from entropy_rl.training.experience import mini_batches, rewards_of, stream_index
+from entropy_rl.training.experience import mini_batches, rewards_of
 from tests.policies import example_experience
-
-
-def test_a_finite_split_is_read_whole_in_every_epoch_and_in_another_order():
-    first, second = ([stream_index(10, 3, cursor) for cursor in range(start, start + 10)] for start in (0, 10))
-    assert sorted(first) == sorted(second) == list(range(10))
-    assert first != second and first != [stream_index(10, 4, cursor) for cursor in range(10)]
-
-
-def test_an_endless_split_gives_each_seed_problems_of_its_own():
-    assert stream_index(None, 1, 5) - stream_index(None, 1, 4) == 1
-    assert stream_index(None, 0, (1 << 31) - 1) < stream_index(None, 1, 0)
 
 
 def test_an_undecided_verdict_has_no_reward():

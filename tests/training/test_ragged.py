@@ -22,7 +22,8 @@ from entropy_rl.rollout.engine import Engine
 from entropy_rl.rollout.sampling import Purpose
 from entropy_rl.tasks.countdown import HARD, MULTI_DIGIT
 from entropy_rl.training import update as updating
-from entropy_rl.training.experience import build_experience, draw_problems, rewards_of
+from entropy_rl.training.experience import build_experience, rewards_of
+from entropy_rl.training.stream import Stream
 from entropy_rl.training.judging import is_correct, judge
 
 PROMPTS, GROUP = 8, 4
@@ -37,7 +38,7 @@ def judged(request):
     params["unembedding"] = params["unembedding"].at[task.tokenizer.eos_id].multiply(2.0)
     mesh = make_mesh(MeshShape(), jax.devices()[:1])
     engine = Engine(policy, task.tokenizer, mesh, GROUP, task.max_prompt_tokens, task.max_response_tokens, seed=0)
-    problems = draw_problems(task, 0, 0, PROMPTS)
+    problems = [drawn.problem for drawn in Stream(task, 0).take(PROMPTS)]
     rollout = engine(params, [p.prompt for p in problems], range(PROMPTS), Purpose.TRAIN, 1.0)
     return task, policy, params, rollout, judge(engine, task, None, problems, rollout)
 

@@ -1,0 +1,167 @@
+"""From the stream of problems to judged responses: one round of prompts, or as many as dynamic sampling asks for."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+from absl import logging
+
+from entropy_rl.config import Config
+from entropy_rl.problem import Problem, Verdict
+from entropy_rl.rewards.reward import ACCURACY, raw_accuracy
+from entropy_rl.rollout.engine import Engine
+from entropy_rl.rollout.sampling import Purpose
+from entropy_rl.tasks.mixture import LABEL, PART
+from entropy_rl.training import groups, metrics
+from entropy_rl.training.groups import Group
+from entropy_rl.training.judging import is_correct, judge, self_certainties
+from entropy_rl.training.stream import Drawn, Stream, own
+from entropy_rl.types import Rollout
+
+if TYPE_CHECKING:
+    from entropy_rl.training.session import Session
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """What a step trains on, and metrics of all that it sampled.
+
+    Attributes:
+      problems, draws: [P], and their positions in the stream.
+      rollout, verdicts: of B responses; rows that were carried over keep the version of the policy that sampled them.
+      figures: metrics; those of rewards and entropies are of everything sampled in this step and of nothing else, so
+        that a filter does not move them.
+      tokens: response tokens sampled in this step.
+    """
+
+    problems: list[Problem]
+    draws: list[int]
+    rollout: Rollout
+    verdicts: list[Verdict]
+    figures: dict[str, float]
+    tokens: int
+
+
+@dataclasses.dataclass(frozen=True)
+class _Round:
+    drawn: Sequence[Drawn]
+    rollout: Rollout
+    verdicts: list[Verdict]
+    figures: dict[str, float]
+
+
+def open_stream(config: Config, engine: Engine) -> Stream:
+    """The training stream of a run; reads all prompts of finite tasks, to leave out those that are too long."""
+    within = 0 < config.task.max_prompt_tokens <= engine.prompt_tokens
+    fits = None if within else lambda prompt: 0 < len(engine.tokenizer.encode(prompt)) <= engine.prompt_tokens
+    return Stream(config.task, config.seed, config.curriculum, fits)
+
+
+def collect(session: Session, params: Any, clock: metrics.Stopwatch) -> Batch:
+    """Samples and judges the responses of a step; the stream moves on.
+
+    Args:
+      params: as rollouts read them.
+      clock: gets the laps time/rollout and time/reward.
+    """
+    sampling = session.config.sampling
+    if sampling is None:
+        one = _round(session, params, clock)
+        drawn, rollout, verdicts, figures = one.drawn, one.rollout, one.verdicts, {}
+        rounds = [one]
+    else:
+        rounds: list[_Round] = []
+
+        def sample() -> list[Group]:
+            rounds.append(_round(session, params, clock))
+            return groups.split(rounds[-1].drawn, rounds[-1].rollout, rounds[-1].verdicts)
+
+        refilled = groups.refill(
+            sampling, session.carried, session.config.rollout.prompts // jax.process_count(), sample
+        )
+        session.carried, figures = refilled.carried, refilled.figures
+        drawn = [group.drawn for group in refilled.groups]
+        rollout = groups.join(refilled.groups, rounds[-1].rollout)
+        verdicts = [verdict for group in refilled.groups for verdict in group.verdicts]
+        _warn_of_shaped_rewards(rounds[-1].verdicts)
+    figures |= session.stream.figures() | _figures(rounds)
+    tokens = sum(int(np.asarray(one.rollout.response_mask).sum()) for one in rounds)
+    problems, draws = [one.problem for one in drawn], [one.position for one in drawn]
+    return Batch(problems, draws, rollout, list(verdicts), figures, tokens)
+
+
+def _round(session: Session, params: Any, clock: metrics.Stopwatch) -> _Round:
+    """P prompts: their responses and verdicts."""
+    config = session.config
+    asked = session.stream.take(config.rollout.prompts)
+    drawn = own(asked, jax.process_index(), jax.process_count())
+    prompts, draws = [one.problem.prompt for one in drawn], [one.position for one in drawn]
+    rollout = session.engine(params, prompts, draws, Purpose.TRAIN, config.rollout.temperature, session.state.step)
+    jax.block_until_ready(rollout)
+    clock.lap("time/rollout")
+    problems = [one.problem for one in drawn]
+    verdicts, figures = _judge(session, params, problems, draws, rollout)
+    if config.curriculum is not None:
+        session.stream.observe(problems, [group.accuracy for group in groups.split(drawn, rollout, verdicts)])
+    clock.lap("time/reward")
+    return _Round(drawn, rollout, verdicts, figures)
+
+
+def _judge(
+    session: Session, params: Any, problems: list[Problem], draws: Sequence[int], rollout: Rollout
+) -> tuple[list[Verdict], dict[str, float]]:
+    """Verdicts, with whatever the reward asks for beside the responses."""
+    config, task = session.config, session.task
+    anchors = certainties = None
+    if count := getattr(config.reward, "anchors", 0):
+        elder = dataclasses.replace(session.engine, group_size=count)
+        prompts = [problem.prompt for problem in problems]
+        reference = session.publish(session.state.reference)
+        anchors = elder(reference, prompts, draws, Purpose.ANCHOR, config.rollout.temperature)
+    if "self_certainty" in getattr(config.reward, "requires", ()):
+        certainties = self_certainties(params, rollout, policy=config.policy)
+    verdicts = judge(session.engine, task, config.reward, problems, rollout, anchors, certainties)
+    if anchors is None:
+        return verdicts, {}
+    right = is_correct(judge(session.engine, task, None, problems, anchors))
+    return verdicts, {"anchor/accuracy": float(right.mean())}
+
+
+def _figures(rounds: Sequence[_Round]) -> dict[str, float]:
+    """Metrics of everything that was sampled."""
+    problems = [drawn.problem for one in rounds for drawn in one.drawn]
+    verdicts = [verdict for one in rounds for verdict in one.verdicts]
+    rollout = rounds[0].rollout
+    if len(rounds) > 1:
+        rollout = jax.tree.map(lambda *parts: np.concatenate(parts), *(one.rollout for one in rounds))
+    names = {name for one in rounds for name in one.figures}
+    averaged = {name: float(np.mean([one.figures[name] for one in rounds])) for name in names}
+    return metrics.rollout_metrics(rollout, verdicts, len(problems)) | averaged | _by_task(problems, verdicts)
+
+
+def _by_task(problems: Sequence[Problem], verdicts: Sequence[Verdict]) -> dict[str, float]:
+    """Raw accuracy of each task of a mixture."""
+    size = len(verdicts) // len(problems)
+    found: Mapping[str, list[float]] = collections.defaultdict(list)
+    for number, problem in enumerate(problems):
+        if PART in problem.metadata:
+            scores = [raw_accuracy(v) for v in verdicts[number * size : (number + 1) * size] if not v.undecided]
+            found[problem.metadata[LABEL]] += scores
+    return {f"task/{name}/accuracy": float(np.mean(scores)) for name, scores in found.items() if scores}
+
+
+def _warn_of_shaped_rewards(verdicts: Sequence[Verdict]) -> None:
+    """A reward that does not say whether an answer was right is filtered on its shaped score."""
+    silent = [v for v in verdicts if not v.undecided and ACCURACY not in v.components and v.score not in (0.0, 1.0)]
+    if silent:
+        logging.log_first_n(
+            logging.WARNING,
+            "dynamic sampling filters on raw accuracy, but the reward gave the score %g without the component "
+            "'accuracy': return Verdict(score, components={'accuracy': 1.0 or 0.0}), or groups are filtered on shaping",
+            1, silent[0].score,
+        )  # fmt: skip
