@@ -55,6 +55,10 @@ class CharacterTokenizer:
     eos_id: int = 1  # negative: no token ends a response
     pad_id: int = 0
 
+    @property
+    def eos_ids(self) -> tuple[int, ...]:
+        return (self.eos_id,)
+
     def encode(self, text: str) -> list[int]:
         return [CHARACTERS.index(character) + FIRST_CHARACTER for character in text]
 

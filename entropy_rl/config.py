@@ -73,7 +73,7 @@ class Config:
     seed: int = 0
 
     def resolved(self) -> Config:
-        """The same run with all that is the task's or the checkpoint's filled in, and a reference where one is required."""
+        """The same run with what the task and the checkpoint say filled in, and a reference where one is required."""
         config = dataclasses.replace(self, **wording.resolved(self))
         policy, reference = self.policy, self.reference
         if isinstance(policy, AsCheckpoint):

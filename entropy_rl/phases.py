@@ -14,17 +14,27 @@ class RolloutConfig:
     Attributes:
       prompts, responses: P prompts and G responses to each.
       temperature: of training rollouts.
+      prompt_tokens: Q, the most tokens of a prompt as the policy is shown it; longer ones are left out and counted,
+        never cut. 0 for the task's own.
+      response_tokens: T, the most tokens of a response; 0 for the task's own.
+      stop: names of tokens that end a response beside the tokenizer's and the template's. Each must be one token: text
+        that spans several ends nothing.
     """
 
     prompts: int = 64
     responses: int = 8
     temperature: float = 1.0
+    prompt_tokens: int = 0
+    response_tokens: int = 0
+    stop: tuple[str, ...] = ()
 
     def validate(self) -> None:
         """Raises ValueError for a number outside its range."""
         checks.at_least("rollout.prompts", self.prompts, 1)
         checks.at_least("rollout.responses", self.responses, 1)
         checks.positive("rollout.temperature", self.temperature)
+        checks.at_least("rollout.prompt_tokens", self.prompt_tokens, 0)
+        checks.at_least("rollout.response_tokens", self.response_tokens, 0)
 
 
 @dataclasses.dataclass(frozen=True)

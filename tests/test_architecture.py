@@ -18,7 +18,17 @@ PYTHON_FILES = sorted(
     path for folder in (PACKAGE, "configs", "tests", "benchmarks") for path in (REPOSITORY / folder).rglob("*.py")
 )
 
-CONFIGURATION = ("config", "overrides", "presets", "mistakes", "references", "compatibility", "inits", "phases")
+CONFIGURATION = (
+    "config",
+    "overrides",
+    "presets",
+    "mistakes",
+    "references",
+    "compatibility",
+    "inits",
+    "phases",
+    "wording",
+)
 FLOORS = {
     **dict.fromkeys(("types", "ops", "problem", "checks", "verifier"), 0),
     **dict.fromkeys(("advantages", "losses", "controls", "lab", "rewards", "tasks"), 1),

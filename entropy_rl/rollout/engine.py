@@ -20,6 +20,7 @@ from entropy_rl.ops import partition
 from entropy_rl.parallel import sharding
 from entropy_rl.problem import Tokenizer
 from entropy_rl.rollout import sampling
+from entropy_rl.rollout.templates import Template
 from entropy_rl.types import Array, Cache, Params, Policy, Rollout
 
 
@@ -38,20 +39,27 @@ class Request:
     draws: np.ndarray
 
 
-def pack_prompts(prompts: Sequence[str], draws: Sequence[int], tokenizer: Tokenizer, width: int) -> Request:
+def prompt_ids(prompt: str, tokenizer: Tokenizer, template: Template | None = None) -> list[int]:
+    """What the policy is shown for a prompt."""
+    return tokenizer.encode(prompt) if template is None else template.encode(prompt, tokenizer)
+
+
+def pack_prompts(
+    prompts: Sequence[str], draws: Sequence[int], tokenizer: Tokenizer, width: int, template: Template | None = None
+) -> Request:
     """Tokenizes and left-pads prompts to `width` tokens.
 
     Raises:
-      ValueError: if a prompt is longer, or empty.
+      ValueError: if a prompt is longer, or empty: no prompt is ever cut.
     """
     tokens = np.full((len(prompts), width), tokenizer.pad_id, np.int32)
     mask = np.zeros((len(prompts), width), bool)
     for row, prompt in enumerate(prompts):
-        encoded = tokenizer.encode(prompt)
+        encoded = prompt_ids(prompt, tokenizer, template)
         if not 0 < len(encoded) <= width:
             raise ValueError(
                 f"the prompt {prompt[:80]!r} has {len(encoded)} tokens; between 1 and {width} fit. "
-                "Raise the task's max_prompt_tokens or drop the prompt"
+                "Raise rollout.prompt_tokens, or drop the prompt"
             )
         tokens[row, width - len(encoded) :] = encoded
         mask[row, width - len(encoded) :] = True
@@ -64,12 +72,14 @@ class Engine:
 
     Attributes:
       policy: the model.
-      tokenizer: of the task.
+      tokenizer: of the task or of the model.
       mesh: where parameters and rows live.
       group_size: G, responses to each prompt in one call.
       prompt_tokens: Q.
       response_tokens: T.
       seed: of the run.
+      template: what is written around a prompt; None for nothing.
+      stop: names of further tokens that end a response, and that its text keeps.
     """
 
     policy: Policy
@@ -79,6 +89,27 @@ class Engine:
     prompt_tokens: int
     response_tokens: int
     seed: int
+    template: Template | None = None
+    stop: tuple[str, ...] = ()
+
+    @functools.cached_property
+    def silent_ends(self) -> tuple[int, ...]:
+        """Tokens that end a response and are no part of its text: those of the tokenizer and of the template."""
+        of_template = () if self.template is None else self.template.end_ids(self.tokenizer)
+        return tuple(dict.fromkeys((*self.tokenizer.eos_ids, *of_template)))
+
+    @functools.cached_property
+    def end_ids(self) -> tuple[int, ...]:
+        """All tokens that end a response.
+
+        Raises:
+          ValueError: if a name in `stop` is not one token.
+        """
+        return tuple(dict.fromkeys((*self.silent_ends, *(stop_id(name, self.tokenizer) for name in self.stop))))
+
+    def prompt_length(self, prompt: str) -> int:
+        """Tokens of a prompt as the policy is shown it; `prompt_tokens` of them fit."""
+        return len(prompt_ids(prompt, self.tokenizer, self.template))
 
     def __call__(
         self,
@@ -100,7 +131,7 @@ class Engine:
           policy_version: optimiser steps taken by `params`.
           first_sample: number of the first response of each prompt.
         """
-        request = pack_prompts(prompts, draws, self.tokenizer, self.prompt_tokens)
+        request = pack_prompts(prompts, draws, self.tokenizer, self.prompt_tokens, self.template)
         where = sharding.rows(self.mesh, len(prompts))
         arrays = tuple(jax.device_put(array, where) for array in (request.tokens, request.mask, request.draws))
         with jax.set_mesh(self.mesh):
@@ -108,15 +139,35 @@ class Engine:
                 params, arrays, jnp.uint32(self.seed), jnp.uint32(purpose), jnp.uint32(first_sample),
                 jnp.float32(temperature), jnp.asarray(policy_version, jnp.int32), policy=self.policy,
                 group_size=self.group_size, length=self.response_tokens,
-                eos_id=self.tokenizer.eos_id, pad_id=self.tokenizer.pad_id,
+                end_ids=self.end_ids, pad_id=self.tokenizer.pad_id,
             )  # fmt: skip
 
     def texts(self, rollout: Rollout) -> list[str]:
         """The responses [B] as text, end-of-sequence tokens left out."""
         responses, mask = np.asarray(rollout.responses), np.asarray(rollout.response_mask)
-        return [
-            self.tokenizer.decode(row[: counts.sum()].tolist()) for row, counts in zip(responses, mask, strict=True)
-        ]
+        lengths = mask.sum(axis=1)
+        return [self.text(row[:length].tolist()) for row, length in zip(responses, lengths, strict=True)]
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """The text of one response, the token that ended it left out."""
+        ended = bool(tokens) and tokens[-1] in self.silent_ends
+        return self.tokenizer.decode(tokens[:-1] if ended else tokens)
+
+
+def stop_id(name: str, tokenizer: Tokenizer) -> int:
+    """The token that a name in `rollout.stop` stands for.
+
+    Raises:
+      ValueError: if it is not one token: a response is ended by looking at its newest token, not at its text.
+    """
+    encode = getattr(tokenizer, "encode_markup", tokenizer.encode)
+    tokens = encode(name)
+    if len(tokens) != 1:
+        raise ValueError(
+            f"rollout.stop names {name!r}, which is {len(tokens)} tokens; only a single token can end a response: "
+            "name one, or let the reward look at the text"
+        )
+    return tokens[0]
 
 
 @flax.struct.dataclass
@@ -131,7 +182,7 @@ class _Loop:
     unit_entropies: Array  # [B, T]
 
 
-@functools.partial(jax.jit, static_argnames=("policy", "group_size", "length", "eos_id", "pad_id"))
+@functools.partial(jax.jit, static_argnames=("policy", "group_size", "length", "end_ids", "pad_id"))
 def generate(
     params: Params,
     request: tuple[Array, Array, Array],
@@ -144,7 +195,7 @@ def generate(
     policy: Policy,
     group_size: int,
     length: int,
-    eos_id: int,
+    end_ids: tuple[int, ...],
     pad_id: int,
 ) -> Rollout:
     """Samples `group_size` responses to each prompt.
@@ -157,7 +208,8 @@ def generate(
       temperature: [] float32 > 0.
       policy_version: [] int32, optimiser steps taken by `params`.
       length: T, the most tokens of a response.
-      eos_id: ends a response; negative: nothing does.
+      end_ids: tokens that end a response; of negative ones, none does.
+      pad_id: fills what follows; it may be one of `end_ids`, because only the first of them counts.
 
     Returns:
       A Rollout of B = P * group_size rows.
@@ -177,7 +229,7 @@ def generate(
         tokens, logprobs, entropies = sampling.sample_token(logits, sampling.uniforms(keys, loop.index))
         unit = jax.lax.cond(temperature == 1.0, lambda: entropies, lambda: sampling.entropy(unit_logits))
         tokens = jnp.where(loop.done, pad_id, tokens)
-        done = loop.done | (tokens == eos_id)
+        done = loop.done | _is_end(tokens, end_ids)
         column = lambda array, values: jax.lax.dynamic_update_slice(  # noqa: E731
             array, jnp.where(loop.done, 0, values).astype(array.dtype)[:, None], (0, loop.index)
         )
@@ -194,12 +246,16 @@ def generate(
         jnp.zeros((rows,), bool), jnp.full((rows, length), pad_id, jnp.int32), blank, blank, blank,
     )  # fmt: skip
     loop = jax.lax.while_loop(lambda loop: (loop.index < length) & ~loop.done.all(), step, start)
-    ends = jnp.cumsum(loop.responses == eos_id, axis=1)
+    is_end = _is_end(loop.responses, end_ids)
     within = jnp.arange(length) < loop.index
-    mask = within & (ends - (loop.responses == eos_id) == 0)  # up to and with the first end-of-sequence token
+    mask = within & (jnp.cumsum(is_end, axis=1) - is_end == 0)  # up to and with the first end-of-sequence token
     return Rollout(
         prompts=prompts, prompt_mask=prompt_mask, responses=loop.responses, response_mask=mask,
         logprobs=loop.logprobs, entropies=loop.entropies, unit_entropies=loop.unit_entropies,
         temperature=temperatures, sample_ids=jax.vmap(jax.random.bits)(keys),
         policy_version=jnp.full((rows,), policy_version, jnp.int32), finished=loop.done,
     )  # fmt: skip
+
+
+def _is_end(tokens: Array, end_ids: tuple[int, ...]) -> Array:
+    return functools.reduce(jnp.logical_or, [tokens == token for token in end_ids], jnp.zeros(tokens.shape, bool))

@@ -24,6 +24,11 @@ class Letters:
     vocab_size: int = TINY.vocab_size
     pad_id: int = 0
     eos_id: int = 1
+    more: tuple[int, ...] = ()
+
+    @property
+    def eos_ids(self) -> tuple[int, ...]:
+        return (self.eos_id, *self.more)
 
     def encode(self, text: str) -> list[int]:
         return [ord(letter) - ord("a") + 2 for letter in text]

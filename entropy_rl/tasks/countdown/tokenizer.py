@@ -34,6 +34,10 @@ class SymbolTokenizer:
     def eos_id(self) -> int:
         return 1
 
+    @property
+    def eos_ids(self) -> tuple[int, ...]:
+        return (1,)
+
     @functools.cached_property
     def _ids(self) -> Mapping[str, int]:
         return {symbol: token for token, symbol in enumerate(self.symbols, start=2)}
