@@ -11,7 +11,7 @@ import pytest
 
 from entropy_rl.models import attention
 from entropy_rl.models.decoder import Decoder
-from tests.models import oracle
+from tests.models.oracle import in_numpy as oracle
 from tests.policies import TINY, prompts_of, tiny_params
 
 GROUP, LENGTH, WIDTH = 3, 6, 5
