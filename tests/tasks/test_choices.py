@@ -117,14 +117,14 @@ def test_a_test_file_of_its_own_is_the_whole_test_and_leaks_nothing(tmp_path):
 RIGHT = [
     "A", "a", "(A)", "A.", "A)", " A \n", "\\boxed{A}", "$\\boxed{\\text{A}}$", "<answer>A</answer>",
     "The answer is A.", "The answer is (a) a tree.", "Birds fly.\nSo the answer is: A", "#### A", "Answer: A. a tree",
-    "a tree", "A tree.", "I think of the sea.\n\nA", "the answer is option A", "The answer is A because trees are high", "**A**",
-    "\\boxed{(A)}", "B? No.\nThe answer is **A**.", "The answer is: A) A TREE", "<answer>A: a tree</answer>",
+    "a tree", "A tree.", "I think of the sea.\n\nA", "the answer is option A", "The answer is A because trees are high",
+    "**A**", "\\boxed{(A)}", "B? No.\nThe answer is **A**.", "The answer is: A) A TREE", "<answer>A: a tree</answer>",
 ]  # fmt: skip
 WRONG = [
     "B", "(b)", "C. the sea", "\\boxed{D}", "the sea", "3", "A or B", "A, B", "A. B", "(A) or (B)", "A/B", "A B C D",
     "", "E", "AA", "A. a tree or C. the sea", "The answer is not A", "trees", "The answer is B. Not A.", "A\nB",
-    "A. the sea", "A) a tree; B) a tree house", "a tree and the sea", "\\boxed{A} no, \\boxed{B}", "<answer></answer>", "Ａ or B",
-    "Α", "А", "A" * 50, "apple", "an answer", "A tree grows", "\\boxed{}", "A. a tree, (b) a tree house",
+    "A. the sea", "A) a tree; B) a tree house", "a tree and the sea", "\\boxed{A} no, \\boxed{B}", "<answer></answer>",
+    "Ａ or B", "Α", "А", "A" * 50, "apple", "an answer", "A tree grows", "\\boxed{}", "A. a tree, (b) a tree house",
 ]  # fmt: skip
 
 
