@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from absl import logging
 
-from entropy_rl.inits import HuggingFace
+from entropy_rl.inits import HuggingFace, WarmStart
 from entropy_rl.rollout.engine import prompt_ids, stop_id
-from entropy_rl.rollout.templates import Chat, Plain
+from entropy_rl.rollout.templates import Plain
 from entropy_rl.rollout.tokenizers import HuggingFaceTokenizer
 
 if TYPE_CHECKING:
@@ -88,8 +88,11 @@ def _check_own(config: Config, task: str) -> None:
         raise ValueError(
             f"policy.vocab_size = {rows} is smaller than the tokenizer's {size}; leave it 0 or make it at least that"
         )
-    if isinstance(config.template, Chat):
-        raise ValueError(f"template is Chat, but {task} has a tokenizer of its own, without chats; use template=none")
+    if config.template is not None:
+        raise ValueError(
+            f"template is {type(config.template).__name__}, but {task} writes its prompts whole for a tokenizer of its "
+            "own; use template=none"
+        )
 
 
 def _check_foreign(config: Config, task: str) -> None:
@@ -103,6 +106,11 @@ def _check_foreign(config: Config, task: str) -> None:
         raise ValueError(
             f"a method of the loss reads the roles of tokens, which {task} cannot tell of the tokens of a model; leave "
             "the method out, or train an embedded task with its own tokenizer"
+        )
+    if isinstance(config.init, WarmStart):
+        raise ValueError(
+            f"init is WarmStart, which teaches {task} in its own tokens, but here the model's are used; use "
+            "HuggingFace, FromRun or RandomWeights"
         )
     if config.refinement is not None:
         raise ValueError(

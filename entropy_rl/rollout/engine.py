@@ -108,8 +108,12 @@ class Engine:
         return tuple(dict.fromkeys((*self.silent_ends, *(stop_id(name, self.tokenizer) for name in self.stop))))
 
     def prompt_length(self, prompt: str) -> int:
-        """Tokens of a prompt as the policy is shown it; `prompt_tokens` of them fit."""
+        """Tokens of a prompt as the policy is shown it."""
         return len(prompt_ids(prompt, self.tokenizer, self.template))
+
+    def fits(self, prompt: str) -> bool:
+        """Whether a prompt can be sampled from; those that are too long, or empty, are left out."""
+        return 0 < self.prompt_length(prompt) <= self.prompt_tokens
 
     def __call__(
         self,

@@ -45,13 +45,11 @@ class Plain:
                 f"template.text = {self.text!r} must hold {PROMPT} once; write it where the prompt belongs"
             )
 
-    def encode(self, prompt: str, tokenizer: Any) -> list[int]:
+    def encode(self, prompt: str, tokenizer: HuggingFaceTokenizer) -> list[int]:
         before, after = self.text.split(PROMPT)
-        if not isinstance(tokenizer, HuggingFaceTokenizer):
-            return tokenizer.encode(before + prompt + after)
         return [*tokenizer.prefix, *between(tokenizer, before, prompt, after)]
 
-    def end_ids(self, tokenizer: Any) -> tuple[int, ...]:
+    def end_ids(self, tokenizer: HuggingFaceTokenizer) -> tuple[int, ...]:
         del tokenizer
         return ()
 
@@ -80,14 +78,14 @@ class Chat:
             if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[0], str):
                 raise ValueError(f"template.arguments holds {pair!r}; write pairs such as ('enable_thinking', False)")
 
-    def encode(self, prompt: str, tokenizer: Any) -> list[int]:
+    def encode(self, prompt: str, tokenizer: HuggingFaceTokenizer) -> list[int]:
         turn = _turn(self, tokenizer)
         content = prompt + self.suffix
         content = content.lstrip() if turn.left_stripped else content
         content = content.rstrip() if turn.right_stripped else content
         return between(tokenizer, turn.before, content, turn.after)
 
-    def end_ids(self, tokenizer: Any) -> tuple[int, ...]:
+    def end_ids(self, tokenizer: HuggingFaceTokenizer) -> tuple[int, ...]:
         return _turn(self, tokenizer).end_ids
 
 
@@ -122,8 +120,6 @@ class _Turn:
 
 @functools.lru_cache(maxsize=32)
 def _turn(chat: Chat, tokenizer: HuggingFaceTokenizer) -> _Turn:
-    if not isinstance(tokenizer, HuggingFaceTokenizer):
-        raise ValueError("template is Chat, but the task has a tokenizer of its own, without chats; use template=None")
     source = tokenizer.chat_template
     if not source:
         raise ValueError(

@@ -36,7 +36,7 @@ def _inert(config: Config) -> list[str]:
 def _selects_nothing(config: Config) -> list[str]:
     """Selections of a fraction of a small batch: the published fractions are of batches of millions of tokens."""
     tokens = config.rollout.prompts // config.update.mini_batches * config.rollout.responses
-    tokens *= config.task.max_response_tokens
+    tokens *= config.rollout.response_tokens
     found = []
     for method in (*config.loss.gates, *config.loss.penalties):
         if not hasattr(method, "fraction") or not hasattr(method, "max_fraction") or getattr(method, "minimum", 0):

@@ -57,9 +57,8 @@ class _Round:
 
 def open_stream(config: Config, engine: Engine) -> Stream:
     """The training stream of a run; reads all prompts of finite tasks, to leave out those that are too long."""
-    within = 0 < config.task.max_prompt_tokens <= engine.prompt_tokens
-    fits = None if within else lambda prompt: 0 < len(engine.tokenizer.encode(prompt)) <= engine.prompt_tokens
-    return Stream(config.task, config.seed, config.curriculum, fits)
+    within = config.tokenizer is None and 0 < config.task.max_prompt_tokens <= engine.prompt_tokens
+    return Stream(config.task, config.seed, config.curriculum, None if within else engine.fits)
 
 
 def collect(session: Session, params: Any, clock: metrics.Stopwatch) -> Batch:

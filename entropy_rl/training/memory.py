@@ -134,7 +134,7 @@ def watch(config: Config, placement: Placement, folder: epath.Path) -> Watch:
     Raises:
       ValueError: if not even one checkpoint fits the disk.
     """
-    found = table(config, placement, config.task.max_prompt_tokens, config.task.max_response_tokens)
+    found = table(config, placement, config.rollout.prompt_tokens, config.rollout.response_tokens)
     announce(config, found, placement)
     require_disk(folder, checkpoint_bytes(placement), config.checkpoint.keep)
     return Watch(config, found)

@@ -12,8 +12,8 @@ from entropy_rl import overrides
 from entropy_rl.config import Config
 from entropy_rl.parallel.devices import concrete
 from entropy_rl.parallel.mesh import make_mesh
-from entropy_rl.rollout.engine import Engine
 from entropy_rl.training import learner, snapshot, starting, workdirs
+from entropy_rl.training.engines import make_engine
 from entropy_rl.training.evaluation import PURPOSES, Evaluation, evaluate, held_out
 
 
@@ -53,10 +53,7 @@ def evaluate_run(
         placement = learner.place(mesh, config.policy, config.optimizer, with_reference=False)
         params, found = starting.restored(config, placement, folder, step, folder.parent / "bases", _silent)
         task, settings = asked.task, asked.evaluation
-        engine = Engine(
-            config.policy, task.tokenizer, mesh, config.rollout.responses, task.max_prompt_tokens,
-            task.max_response_tokens, config.seed,
-        )  # fmt: skip
+        engine = make_engine(config, mesh)
         count = settings.problems if split == "validation" else settings.test_problems
         result = evaluate(
             engine, learner.compiled_publish(placement)(params), task, split, held_out(task, split, count),

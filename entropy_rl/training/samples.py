@@ -69,5 +69,5 @@ def pieces(tokens: list[int], tokenizer: Tokenizer) -> list[str]:
     for index, token in enumerate(tokens):
         before = tokens[max(0, index - CONTEXT) : index]
         added = tokenizer.decode([*before, token])[len(tokenizer.decode(before)) :]
-        shown.append("<eos>" if token == tokenizer.eos_id else added)
+        shown.append("<eos>" if token in tokenizer.eos_ids else added)
     return shown

@@ -38,6 +38,7 @@ from entropy_rl.training import (
     writers,
 )
 from entropy_rl.training.collect import open_stream
+from entropy_rl.training.engines import make_engine
 from entropy_rl.training.update import (
     Rescore,
     Update,
@@ -205,11 +206,7 @@ def _build(
     screen: display.Display,
     bases: epath.Path,
 ) -> Session:
-    task, mesh, with_reference = config.task, placement.mesh, config.reference is not None
-    engine = Engine(
-        config.policy, task.tokenizer, mesh, config.rollout.responses, task.max_prompt_tokens,
-        task.max_response_tokens, config.seed,
-    )  # fmt: skip
+    with_reference, engine = config.reference is not None, make_engine(config, placement.mesh)
     problems = open_stream(config, engine)
     alarm = alarms.Alarms(controlled=bool(config.loss.gates or config.loss.penalties))
     resumed: dict[str, Any] = {}

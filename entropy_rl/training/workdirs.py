@@ -12,7 +12,7 @@ import jax
 from absl import logging
 from etils import epath
 
-from entropy_rl import overrides
+from entropy_rl import overrides, wording
 from entropy_rl.config import Config, FromRun, HuggingFace
 from entropy_rl.models import checkpoints as huggingface
 from entropy_rl.models import families
@@ -65,6 +65,7 @@ def check(config: Config, workdir: str, allow_changes: Iterable[str]) -> Config:
         _check_source(config.init)
     if isinstance(config.init, HuggingFace):
         _check_checkpoint(config.init, config.policy)
+    wording.check_tokenizer(config)
     if "all" in allowed or not (folder / CONFIG).exists():
         return config
     stored = stored_config(folder)

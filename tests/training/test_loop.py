@@ -92,7 +92,7 @@ class Talkative(Countdown):
 
 def test_a_prompt_that_does_not_fit_is_named(tmp_path):
     config = dataclasses.replace(TINY, task=Talkative(max_value=6, validation_problems=8, test_problems=8))
-    with pytest.raises(ValueError, match="tokens; between 1 and 3 fit. Raise the task's max_prompt_tokens"):
+    with pytest.raises(ValueError, match="tokens; between 1 and 3 fit. Raise rollout.prompt_tokens"):
         training.run(config, str(tmp_path / "run"))
 
 
