@@ -131,7 +131,7 @@ class Engine:
           params: on the mesh.
           prompts: texts; the number of them is the same in every call, or a new program is compiled.
           draws: the identity of each prompt in the stream that `purpose` names.
-          temperature: > 0.
+          temperature: > 0; or exactly 0 for the likeliest token each time, whose log-prob and entropy are then 0.
           policy_version: optimiser steps taken by `params`.
           first_sample: number of the first response of each prompt.
         """
@@ -143,7 +143,7 @@ class Engine:
                 params, arrays, jnp.uint32(self.seed), jnp.uint32(purpose), jnp.uint32(first_sample),
                 jnp.float32(temperature), jnp.asarray(policy_version, jnp.int32), policy=self.policy,
                 group_size=self.group_size, length=self.response_tokens,
-                end_ids=self.end_ids, pad_id=self.tokenizer.pad_id,
+                end_ids=self.end_ids, pad_id=self.tokenizer.pad_id, greedy=temperature == 0.0,
             )  # fmt: skip
 
     def texts(self, rollout: Rollout) -> list[str]:
@@ -186,7 +186,7 @@ class _Loop:
     unit_entropies: Array  # [B, T]
 
 
-@functools.partial(jax.jit, static_argnames=("policy", "group_size", "length", "end_ids", "pad_id"))
+@functools.partial(jax.jit, static_argnames=("policy", "group_size", "length", "end_ids", "pad_id", "greedy"))
 def generate(
     params: Params,
     request: tuple[Array, Array, Array],
@@ -201,6 +201,7 @@ def generate(
     length: int,
     end_ids: tuple[int, ...],
     pad_id: int,
+    greedy: bool = False,
 ) -> Rollout:
     """Samples `group_size` responses to each prompt.
 
@@ -209,11 +210,12 @@ def generate(
       request: tokens [P, Q], mask [P, Q], draws [P], as `Request` holds them.
       seed, purpose: which stream of random numbers.
       first_sample: number of the first response of each prompt, so that later calls can draw more of them.
-      temperature: [] float32 > 0.
+      temperature: [] float32 > 0, or anything where `greedy`.
       policy_version: [] int32, optimiser steps taken by `params`.
       length: T, the most tokens of a response.
       end_ids: tokens that end a response; of negative ones, none does.
       pad_id: fills what follows; it may be one of `end_ids`, because only the first of them counts.
+      greedy: take the likeliest token; a program of its own, so that sampling does not pay for it.
 
     Returns:
       A Rollout of B = P * group_size rows.
@@ -229,8 +231,11 @@ def generate(
 
     def step(loop: _Loop) -> _Loop:
         unit_logits = scoring.token_logits(loop.hidden, head, jnp.ones_like(temperatures))
-        logits = unit_logits / temperatures[:, None]
-        tokens, logprobs, entropies = sampling.sample_token(logits, sampling.uniforms(keys, loop.index))
+        if greedy:
+            tokens, logprobs, entropies = sampling.likeliest_token(unit_logits)
+        else:
+            logits = unit_logits / temperatures[:, None]
+            tokens, logprobs, entropies = sampling.sample_token(logits, sampling.uniforms(keys, loop.index))
         unit = jax.lax.cond(temperature == 1.0, lambda: entropies, lambda: sampling.entropy(unit_logits))
         tokens = jnp.where(loop.done, pad_id, tokens)
         done = loop.done | _is_end(tokens, end_ids)

@@ -69,6 +69,19 @@ def sample_token(logits: Array, uniform: Array) -> tuple[Array, Array, Array]:
     return tokens, jnp.take_along_axis(logprobs, tokens[:, None], axis=1)[:, 0], entropies
 
 
+def likeliest_token(logits: Array) -> tuple[Array, Array, Array]:
+    """What sampling becomes at temperature 0: a sure choice, the first of several equal ones.
+
+    Args:
+      logits: [B, V] float32.
+
+    Returns:
+      tokens [B] int32, and zeros [B] float32 for their log-probabilities and the entropies.
+    """
+    zeros = jnp.zeros(logits.shape[:1], jnp.float32)
+    return jnp.argmax(logits, axis=-1).astype(jnp.int32), zeros, zeros
+
+
 def entropy(logits: Array) -> Array:
     """[B] nats of softmax(logits), [B, V]."""
     logprobs = jax.nn.log_softmax(logits, axis=-1)

@@ -122,3 +122,16 @@ def test_texts_leave_the_end_out(rollout):
 def test_a_prompt_that_does_not_fit_is_named(prompt):
     with pytest.raises(ValueError, match="between 1 and 5 fit"):
         pack_prompts(["a", prompt], [0, 1], Letters(), 5)
+
+
+def test_temperature_zero_takes_the_likeliest_token_each_time_and_is_sure_of_it():
+    greedy = engine(group_size=2)(tiny_params(), PROMPTS, range(4), Purpose.TEST, 0.0)
+    responses, mask = np.asarray(greedy.responses), np.asarray(greedy.response_mask)
+    hidden = jax.jit(TINY.response_hidden)(tiny_params(), greedy.prompts, greedy.prompt_mask, greedy.responses)
+    logits = np.asarray(hidden) @ np.asarray(TINY.head(tiny_params())).T  # [B, T, V]
+    np.testing.assert_array_equal(responses[mask], logits.argmax(axis=-1)[mask])
+    np.testing.assert_array_equal(responses[::2], responses[1::2])  # a second sample is the same answer
+    assert not np.asarray(greedy.logprobs).any() and not np.asarray(greedy.entropies).any()
+    assert (np.asarray(greedy.unit_entropies)[mask] > 0).all()
+    nearly = engine(group_size=2)(tiny_params(), PROMPTS, range(4), Purpose.TEST, 1e-4)
+    np.testing.assert_array_equal(np.asarray(nearly.responses), responses)
