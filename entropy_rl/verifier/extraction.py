@@ -129,7 +129,11 @@ def _phrase(response: str) -> str | None:
     if start < 0:
         return None
     rest = tail[start + len(phrase) :].lstrip(" :*\n\t")[: LONGEST + 1]
-    return _sentence(rest)
+    sentence = _sentence(rest)
+    parts = sentence.split("$")
+    if len(parts) == 3 and not any(map(str.isdigit, parts[0] + parts[2])):
+        return parts[1]  # one formula in a sentence of words
+    return sentence
 
 
 def _sentence(text: str) -> str:
@@ -150,10 +154,16 @@ def _sentence(text: str) -> str:
 
 
 def _number(response: str) -> str | None:
-    found = None
-    for found in _NUMBER.finditer(response[-8 * LONGEST :]):
-        pass
-    return None if found is None else found.group()
+    """The last number, if it stands alone: the 2 of 5\\sqrt{2}, x^2 or 3 + 2 is no answer."""
+    tail, last = response[-8 * LONGEST :], None
+    for match in _NUMBER.finditer(tail):
+        last = match
+    if last is None:
+        return None
+    before, after = tail[: last.start()].rstrip(" "), tail[last.end() :].lstrip(" ")
+    if before[-1:] and before[-1:] in "+-*/^_{[(\\|√×÷<>" or after[:1] and after[:1] in "+-*/^_}])!=\\|√×÷<>{[(°":
+        return None
+    return last.group()
 
 
 _READERS = {"tag": _tag, "box": _box, "hash": _hash, "phrase": _phrase, "number": _number}

@@ -1,0 +1,213 @@
+"""An answer as it was read: a choice, words, or values with units."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+from collections.abc import Sequence
+from fractions import Fraction
+
+from entropy_rl.verifier import quantities, vocabulary
+from entropy_rl.verifier.canonical import canonical
+from entropy_rl.verifier.characters import clean, printable
+from entropy_rl.verifier.equivalence import difference
+from entropy_rl.verifier.exact import NotExact, rational
+from entropy_rl.verifier.grammar import parse
+from entropy_rl.verifier.lexer import Token, tokens
+from entropy_rl.verifier.nodes import ITEMS, Call, Group, Node, Number, TooLarge, Undefined, Unparsable, symbols
+from entropy_rl.verifier.quantities import Unit
+from entropy_rl.verifier.scalars import Scalars
+
+_WRAPPED = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox|textsf|operatorname)\s*+\{([^{}]*+)\}")
+_CHOICE = re.compile(
+    r"(?:(?:option|choice|answer)s?\s++)?+\(?([A-Ja-j])(?:\)|(?<=[A-J])[.:)](?:\s|$)|(?<=[A-J])$|$)(.*+)", re.I
+)
+_LETTERS = re.compile(r"\(?[A-J]\)?(?:(?:\s*+,\s*+|\s++and\s++|\s*+,\s*+and\s++|\s*+)\(?[A-J]\)?)*+")
+_SPACES = re.compile(r"(?<![A-Za-z0-9.]) ++| ++(?![A-Za-z0-9.])")
+_QUIET = frozenset(("word", "symbol", "constant", "joint", ",", "-", "number", "function", "!", ":", ";"))
+_OPENING, _CLOSING = frozenset("([") | {"\\{", "{"}, frozenset(")]") | {"\\}", "}"}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answer:
+    """What was read of one answer.
+
+    Attributes:
+      text: cleaned.
+      choice: its letters, if it can be a multiple choice.
+      words: its normal form, if it is no mathematics.
+      value: what it says, if it could be read; a list if it is several answers.
+      units: one per item of a list, or one.
+      canonical: one text for equal answers.
+      reason: why it could not be read.
+      has_symbols: variables occur in it.
+    """
+
+    text: str
+    choice: str = ""
+    words: str = ""
+    value: Node | None = None
+    units: tuple[Unit, ...] = ()
+    canonical: str = ""
+    reason: str = ""
+    has_symbols: bool = False
+
+
+def compact(text: str) -> str:
+    """Without spaces, but for those between letters or digits."""
+    return _SPACES.sub("", _WRAPPED.sub(r"\1", text)).strip()
+
+
+def read_reference(text: str) -> Answer:
+    """A reference in every way in which it can be read; never raises for any text."""
+    try:
+        text = clean(text)
+        letters = choice(text, many=True)
+        plain = words(text) if is_text(text) else ""
+    except (TooLarge, Unparsable) as error:
+        return Answer(text[:4000], reason=str(error), canonical=printable(text))
+    if plain:
+        return Answer(text, letters, plain, canonical=letters or plain)
+    if letters:
+        return Answer(text, letters, canonical=letters)
+    try:
+        return read(text)
+    except (TooLarge, Undefined, Unparsable) as error:
+        return Answer(text, letters, reason=str(error), canonical=printable(text))
+
+
+def read(text: str, letters: bool = False) -> Answer:
+    """A cleaned text as values with units.
+
+    Args:
+      letters: a single letter behind a number is a unit.
+
+    Raises:
+      Unparsable, TooLarge: if it cannot be read.
+    """
+    parts, joint = _split(_with_numerals(tokens(text)))
+    if len(parts) > ITEMS:
+        raise TooLarge(f"more than {ITEMS} answers")
+    items, units = [], []
+    for part in parts:
+        body, unit = quantities.split(part, letters)
+        items.append(_scaled(parse(body), unit.scale))
+        units.append(dataclasses.replace(unit, scale=1))
+    value = items[0] if len(items) == 1 else Group("list", tuple(items), joint)
+    shown = canonical(value) + ("" if len(units) > 1 else "".join(f" {word}" for word in units[0].words))
+    return Answer(text, value=value, units=tuple(units), canonical=printable(shown), has_symbols=bool(symbols(value)))
+
+
+def _scaled(node: Node, scale: int | Fraction) -> Node:
+    return node if scale == 1 else Call("mul", (node, Number(Fraction(scale))))
+
+
+def _split(found: Sequence[Token]) -> tuple[list[list[Token]], str]:
+    """The answers of a list: what commas, "and" and "or" separate outside all brackets."""
+    parts: list[list[Token]] = [[]]
+    depth, joint = 0, ","
+    for token in found:
+        kind = token.text if token.kind == "command" and token.text in "{}" else token.kind
+        depth += (kind in _OPENING or kind == "begin") - (kind in _CLOSING or kind == "end")
+        if depth == 0 and kind in (",", ";", "joint"):
+            joint = token.text if kind == "joint" else joint
+            if parts[-1]:
+                parts.append([])
+        else:
+            parts[-1].append(token)
+    return [part for part in parts if part] or [[]], joint
+
+
+def _with_numerals(found: list[Token]) -> list[Token]:
+    """ "five" alone, or before its unit, is 5."""
+    if found and found[0].kind == "word" and found[0].text.lower() in vocabulary.NUMERALS:
+        return [Token("number", str(vocabulary.NUMERALS[found[0].text.lower()])), *found[1:]]
+    return found
+
+
+def compare(reference: Answer, response: Answer, scalars: Scalars) -> str:
+    """Nothing if they are equal, else why not.
+
+    Raises:
+      see equivalence.difference.
+    """
+    ours, theirs = reference.value, response.value
+    if ours is None or theirs is None:
+        return "one of them has no value"
+    if len(reference.units) == len(response.units) == 1:
+        return _measured(ours, reference.units[0], theirs, response.units[0], scalars)
+    united = {unit for unit in (*reference.units, *response.units) if unit.words}
+    if not united or (len(united) == 1 and united == set(reference.units) & set(response.units)):
+        return difference(ours, theirs, scalars)
+    if len(reference.units) != len(response.units) or not (isinstance(ours, Group) and isinstance(theirs, Group)):
+        return "a different number of answers"
+    left = list(zip(theirs.items, response.units, strict=True))
+    for item, unit in zip(ours.items, reference.units, strict=True):
+        place = next((at for at, (node, its) in enumerate(left) if not _measured(item, unit, node, its, scalars)), None)
+        if place is None:
+            return "not the same answers"
+        del left[place]
+    return ""
+
+
+def _measured(ours: Node, unit: Unit, theirs: Node, its: Unit, scalars: Scalars) -> str:
+    """One value with its unit against another."""
+    if unit == its:
+        return difference(ours, theirs, scalars)
+    factors = quantities.factors(unit, its)
+    if not factors:
+        return f"another unit: {' '.join(its.words)}, not {' '.join(unit.words)}"
+    if its.words == ("percent",) and not unit.words and not _above_one(ours):
+        factors = factors[1:]  # 0.5 is not 0.5 %
+    why = ""
+    for factor in factors:
+        why = difference(ours, _scaled(theirs, factor), scalars)
+        if not why:
+            return ""
+    if its.words == ("degree",) and not unit.words:
+        return difference(ours, Call("degree", (theirs,)), scalars)
+    return why
+
+
+def _above_one(node: Node) -> bool:
+    try:
+        return abs(rational(node)) > 1
+    except (NotExact, TooLarge, Undefined):
+        return False
+
+
+def is_text(text: str) -> bool:
+    """Whether a cleaned text is words and not mathematics.
+
+    Raises:
+      Unparsable, TooLarge: if it has characters or a length that no text has.
+    """
+    found = tokens(text)
+    has_words = any(token.kind == "word" for token in found)
+    if not has_words or not all(token.kind in _QUIET for token in found):
+        return False
+    if found[0].kind == "word" and found[0].text.lower() in vocabulary.NUMERALS:
+        return False
+    numbers = sum(token.kind in ("number", "function") for token in found)
+    return found[0].kind == "word" if numbers else True
+
+
+def words(text: str) -> str:
+    """The letters and digits of a text, in small letters, with one name for synonyms."""
+    plain = "".join(filter(str.isalnum, _WRAPPED.sub(r"\1", text).lower()))
+    return vocabulary.SYNONYMS.get(plain, plain)
+
+
+@functools.lru_cache(maxsize=4096)
+def choice(text: str, many: bool = False) -> str:
+    """The letters that a text chooses: "(B)", "B.", "B) 42", "Option B"; with `many` also "A, C" and "ACD"."""
+    plain = _WRAPPED.sub(r"\1", text).strip(" .*")
+    if len(plain) > 200:
+        return ""
+    if many and len(plain) > 1 and _LETTERS.fullmatch(plain):
+        letters = [each for each in plain if each.isupper()]
+        if len(set(letters)) == len(letters):
+            return "".join(sorted(letters))
+    match = _CHOICE.fullmatch(plain)
+    return match[1].upper() if match else ""

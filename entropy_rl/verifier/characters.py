@@ -1,0 +1,69 @@
+"""Many spellings of one answer become one, character by character; nothing here knows any mathematics."""
+
+from __future__ import annotations
+
+import re
+
+from entropy_rl.verifier.extraction import LONGEST
+from entropy_rl.verifier.nodes import TooLarge
+
+_SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n", strict=True))
+_SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True))
+_SIGNS = {
+    "−": "-", "–": "-", "—": "-", "‐": "-", "×": "*", "·": "*", "⋅": "*", "∗": "*", "÷": "/", "∕": "/", "⁄": "/",
+    "π": r"\pi ", "∞": r"\infty ", "√": "sqrt ", "∛": "cbrt ", "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ",
+    "⩽": r"\le ", "⩾": r"\ge ", "∪": r"\cup ", "∈": r"\in ", "ℝ": r"\mathbb{R}", "∅": r"\emptyset ", "±": r"\pm ",
+    "∓": r"\mp ", "°": r"^\circ ", "º": r"^\circ ", "½": r"\frac{1}{2}", "⅓": r"\frac{1}{3}", "⅔": r"\frac{2}{3}",
+    "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}", "⅕": r"\frac{1}{5}", "⅛": r"\frac{1}{8}", "θ": r"\theta ",
+    "α": r"\alpha ", "β": r"\beta ", "γ": r"\gamma ", "λ": r"\lambda ", "μ": r"\mu ", "φ": r"\phi ", "ω": r"\omega ",
+    "∨": r"\lor ", "∧": r"\land ", "⟨": r"\langle ", "⟩": r"\rangle ", "“": '"', "”": '"', "’": "'", "‘": "'",
+    "\u00a0": " ", "\u2009": " ", "\u202f": " ", "\u3000": " ", "，": ", ",
+}  # fmt: skip
+_WIDE = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F) if chr(code) not in _SIGNS}
+_TABLE = str.maketrans(_SIGNS) | _WIDE
+_RAISED = re.compile(f"[{''.join(_SUPERSCRIPTS)}]++")
+_LOWERED = re.compile(f"[{''.join(_SUBSCRIPTS)}]++")
+_THOUSANDS = re.compile(r"(?<=\d)\{,\}(?=\d{3})")
+_NARROW = re.compile(r"(?<=\d)\\[,;:! ](?=\d{3}(?!\d))")  # a thin space between thousands
+_DROPPED = re.compile(
+    r"\\(?:left|right|displaystyle|textstyle|limits|bigl|bigr|Bigl|Bigr|big|Big|middle|mathstrut|rm|bf|it)(?![A-Za-z])"
+    r"|\\[!]|\\\(|\\\)|\\\[|\\\]|(?<!\\)\$|\\\$|``|''|\"|\*\*(?=\s*+$)|^\s*+\*\*"
+)
+_SPACES = re.compile(r"\\(?:quad|qquad|enspace|thinspace)(?![A-Za-z])|\\[,;: ]|~|\s")
+_RENAMED = (
+    (re.compile(r"\\[dtc]frac(?![A-Za-z])"), r"\\frac"),
+    (re.compile(r"\\[dt]binom(?![A-Za-z])"), r"\\binom"),
+    (re.compile(r"\\%"), "%"),
+    (re.compile(r"\^\s*+(?:\{\s*+\\circ\s*+\}|\\circ(?![A-Za-z]))|\\degrees?(?![A-Za-z])"), r" \\degree "),
+    (re.compile(r"  ++"), " "),
+)
+
+
+def clean(text: str) -> str:
+    """An answer in ASCII LaTeX where that is possible, without delimiters, sizes and spacing commands.
+
+    Raises:
+      TooLarge: if it has more than LONGEST characters.
+    """
+    if len(text) > LONGEST:
+        raise TooLarge(f"an answer of {len(text)} characters; at most {LONGEST} are read")
+    text = _RAISED.sub(lambda run: "^{" + "".join(_SUPERSCRIPTS[each] for each in run.group()) + "}", text)
+    text = _LOWERED.sub(lambda run: "_{" + "".join(_SUBSCRIPTS[each] for each in run.group()) + "}", text)
+    text = _THOUSANDS.sub("", text.translate(_TABLE))
+    text = _DROPPED.sub("", _NARROW.sub("", text))
+    text = _SPACES.sub(" ", text)
+    for pattern, new in _RENAMED:
+        text = pattern.sub(new, text)
+    text = text.strip(" ")
+    while text.endswith((".", ",", ";", ":")) and not text.endswith("\\;"):
+        text = text[:-1].rstrip(" ")
+    return text
+
+
+def printable(text: str, most: int = 200) -> str:
+    """Safe in any log, file and terminal: control characters and lone surrogates are escaped; cut at `most`."""
+    safe = "".join(
+        each if each.isprintable() else each.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for each in text[:most]
+    )
+    return safe[:most] + ("..." if len(text) > most or len(safe) > most else "")
