@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from entropy_rl.models.decoder import Decoder
+from entropy_rl.models.families import values
 from entropy_rl.models.families.family import Family as Family
 from entropy_rl.models.families.family import Path as Path
 from entropy_rl.models.families.family import Tensor as Tensor
@@ -28,6 +29,7 @@ def family_of(config: Mapping[str, Any]) -> Family:
     Raises:
       ValueError: if it needs code from its folder, is quantised, or is of an architecture that is not supported.
     """
+    values.require_kinds(config)
     if config.get("auto_map"):
         raise ValueError(
             f"config.json: auto_map {config['auto_map']!r} asks to run Python files of the checkpoint, which is never "

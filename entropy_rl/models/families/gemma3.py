@@ -60,8 +60,9 @@ class Gemma3Multimodal(Gemma3):
 
     def decoder(self, config: Mapping[str, Any]) -> Decoder:
         text = config.get("text_config")
-        if not isinstance(text, Mapping):
+        if not text:
             raise ValueError("config.json: text_config is missing; fetch it again, or use a text-only checkpoint")
+        values.require_kinds(text)
         return super().decoder({**self.defaults, **text})
 
     def canonical(self, name: str) -> str | None:
@@ -77,6 +78,7 @@ class Gemma3Multimodal(Gemma3):
 def local_theta(config: Mapping[str, Any]) -> float:
     """The base of the rotary positions of windowed layers."""
     nested = (config.get("rope_parameters") or {}).get(values.SLIDING) or {}
+    values.require_kinds({"rope_parameters": nested})
     kind = nested.get("rope_type", "default")
     if kind != "default":
         raise ValueError(

@@ -38,7 +38,7 @@ def switched_windows(config: Mapping[str, Any]) -> tuple[int, ...]:
     on = values.flag(config, "use_sliding_window") and config.get("sliding_window") is not None
     kinds = config.get("layer_types")
     if kinds is None:
-        first = config.get("max_window_layers", 28) if on else values.whole(config, "num_hidden_layers")
+        first = values.whole(config, "max_window_layers", 0) if on else values.whole(config, "num_hidden_layers")
         layers = range(values.whole(config, "num_hidden_layers"))
         kinds = [values.SLIDING if layer >= first else values.FULL for layer in layers]
     if values.SLIDING in kinds and not on:

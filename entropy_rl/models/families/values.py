@@ -37,6 +37,18 @@ def sizes(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def require_kinds(config: Mapping[str, Any]) -> None:
+    """Raises ValueError for a list of names or a table that is something else."""
+    for key in ("architectures", "layer_types"):
+        value = config.get(key)
+        if value is not None and not (isinstance(value, list) and all(isinstance(name, str) for name in value)):
+            raise ValueError(f"config.json: {key} is {value!r}; it must be a list of names")
+    for key in ("rope_scaling", "rope_parameters", "quantization_config", "text_config"):
+        value = config.get(key)
+        if value is not None and not isinstance(value, Mapping):
+            raise ValueError(f"config.json: {key} is {value!r}; it must be an object")
+
+
 def require(config: Mapping[str, Any], key: str, allowed: Sequence[Any], why: str = "") -> None:
     """Raises ValueError unless a value is one of those that the decoder computes."""
     value = config.get(key)
@@ -47,11 +59,11 @@ def require(config: Mapping[str, Any], key: str, allowed: Sequence[Any], why: st
         )
 
 
-def whole(config: Mapping[str, Any], key: str) -> int:
-    """A positive whole number."""
+def whole(config: Mapping[str, Any], key: str, least: int = 1) -> int:
+    """A whole number that is not too small."""
     value = config.get(key)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"config.json: {key} is {value!r}; it must be a whole number of at least 1. Fetch it again")
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"config.json: {key} is {value!r}; it must be a whole number of at least {least}")
     return value
 
 
@@ -59,7 +71,7 @@ def number(config: Mapping[str, Any], key: str) -> float:
     """A positive number."""
     value = config.get(key)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-        raise ValueError(f"config.json: {key} is {value!r}; it must be a number above 0. Fetch it again")
+        raise ValueError(f"config.json: {key} is {value!r}; it must be a number above 0")
     return float(value)
 
 
@@ -72,7 +84,7 @@ def flag(config: Mapping[str, Any], key: str) -> bool:
     """True or false; null and absence are false."""
     value = config.get(key)
     if value is not None and not isinstance(value, bool):
-        raise ValueError(f"config.json: {key} is {value!r}; it must be true or false. Fetch it again")
+        raise ValueError(f"config.json: {key} is {value!r}; it must be true or false")
     return bool(value)
 
 
