@@ -73,8 +73,7 @@ class Mixture:
 
     def labelled(self, part: int, problem: Problem) -> Problem:
         """A problem of a task as one of the mixture."""
-        label = problem.metadata.get(LABEL, type(self.tasks[part]).__name__.lower())
-        return dataclasses.replace(problem, metadata={**problem.metadata, LABEL: label, PART: part})
+        return dataclasses.replace(problem, metadata={**problem.metadata, LABEL: _labels(self)[part], PART: part})
 
     def verify(self, problem: Problem, response: str) -> Verdict:
         """As the problem's own task judges."""
@@ -172,6 +171,16 @@ class TrainTest:
             if not task.size("validation") and task is not self.train:
                 return task, "test"
         return task, split
+
+
+@functools.lru_cache(maxsize=8)
+def _labels(mixture: Mixture) -> list[str]:
+    """A name for each task, after which its metrics are called: its own, its dataset's or its class's."""
+    names = []
+    for task in mixture.tasks:
+        own = getattr(task, "name", "") or getattr(getattr(task, "dataset", None), "name", "")
+        names.append(str(own or type(task).__name__.lower()).replace("/", "_"))
+    return [f"{name}_{number}" if names.count(name) > 1 else name for number, name in enumerate(names)]
 
 
 @functools.lru_cache(maxsize=8)

@@ -17,7 +17,7 @@ from entropy_rl.rewards.reward import ACCURACY, raw_accuracy
 from entropy_rl.rollout.engine import Engine
 from entropy_rl.rollout.sampling import Purpose
 from entropy_rl.tasks.mixture import LABEL, PART
-from entropy_rl.training import groups, metrics
+from entropy_rl.training import groups, metrics, processes
 from entropy_rl.training.groups import Group
 from entropy_rl.training.judging import is_correct, judge, self_certainties
 from entropy_rl.training.stream import Drawn, Stream, own
@@ -59,6 +59,23 @@ def open_stream(config: Config, engine: Engine) -> Stream:
     """The training stream of a run; reads all prompts of finite tasks, to leave out those that are too long."""
     within = config.tokenizer is None and 0 < config.task.max_prompt_tokens <= engine.prompt_tokens
     return Stream(config.task, config.seed, config.curriculum, None if within else engine.fits)
+
+
+def saved(stream: Stream, carried: Sequence[Group]) -> dict[str, Any]:
+    """What a checkpoint must hold of the data: JSON values, the same on every process."""
+    return {"stream": stream.state(), "carried": processes.everyones(groups.encoded(carried))}
+
+
+def restored(data: Mapping[str, Any], stream: Stream, engine: Engine, prompts: int) -> list[Group]:
+    """Sets the stream to where it was saved, and gives the groups that this process carries over.
+
+    Args:
+      prompts: P of a step, of all processes.
+    """
+    stream.restore(data["stream"])
+    number = jax.process_count()
+    mine = processes.share_of(data["carried"], jax.process_index(), number, prompts // number - 1)
+    return groups.decoded(mine, stream, engine.prompt_tokens, engine.response_tokens, engine.tokenizer.pad_id)
 
 
 def collect(session: Session, params: Any, clock: metrics.Stopwatch) -> Batch:
@@ -106,7 +123,8 @@ def _round(session: Session, params: Any, clock: metrics.Stopwatch) -> _Round:
     problems = [one.problem for one in drawn]
     verdicts, figures = _judge(session, params, problems, draws, rollout)
     if config.curriculum is not None:
-        session.stream.observe(problems, [group.accuracy for group in groups.split(drawn, rollout, verdicts)])
+        accuracies = [group.accuracy for group in groups.split(drawn, rollout, verdicts)]
+        session.stream.observe([one.problem for one in asked], processes.concatenated(np.asarray(accuracies)))
     clock.lap("time/reward")
     return _Round(drawn, rollout, verdicts, figures)
 

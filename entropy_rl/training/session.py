@@ -25,6 +25,7 @@ from entropy_rl.training import (
     advice,
     alarms,
     checkpoints,
+    collect,
     display,
     groups,
     learner,
@@ -37,7 +38,6 @@ from entropy_rl.training import (
     workdirs,
     writers,
 )
-from entropy_rl.training.collect import open_stream
 from entropy_rl.training.engines import make_engine
 from entropy_rl.training.update import (
     Rescore,
@@ -141,8 +141,7 @@ class Session:
             raise alarms.NonFiniteError(self.step, "a parameter", float("nan"), self.saved)
         self.writers.flush()
         data = {
-            "stream": self.stream.state(),
-            "carried": groups.encoded(self.carried),
+            **collect.saved(self.stream, self.carried),
             "base": self.base,
             "validation": self.validation,
             "alarms": self.alarms.state(),
@@ -207,7 +206,7 @@ def _build(
     bases: epath.Path,
 ) -> Session:
     with_reference, engine = config.reference is not None, make_engine(config, placement.mesh)
-    problems = open_stream(config, engine)
+    problems = collect.open_stream(config, engine)
     alarm = alarms.Alarms(controlled=bool(config.loss.gates or config.loss.penalties))
     resumed: dict[str, Any] = {}
     remembered: dict[str, Any] | None = None
@@ -221,10 +220,7 @@ def _build(
             frozen = starting.base(config, placement, bases, screen.show_warm_start)
             state = dataclasses.replace(state, frozen=frozen)
         resumed = {name: restored.data[name] for name in ("base", "validation", "seconds")} | {"saved": step}
-        problems.restore(restored.data["stream"])
-        resumed["carried"] = groups.decoded(
-            restored.data["carried"], problems, engine.prompt_tokens, engine.response_tokens, engine.tokenizer.pad_id
-        )
+        resumed["carried"] = collect.restored(restored.data, problems, engine, config.rollout.prompts)
         alarm.restore(restored.data["alarms"])
         remembered = restored.data["reference"]
         logging.info("resuming %s after step %d", folder, step)
