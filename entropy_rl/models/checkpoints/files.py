@@ -13,6 +13,7 @@ from etils import epath
 from entropy_rl.models.checkpoints.headers import Stored
 
 Box = tuple[slice, ...]  # one slice of step 1 per axis, its ends filled in
+LOCAL_GAP = 0  # bytes
 REMOTE_GAP = 1 << 20  # bytes; a request takes about as long as they do
 CHUNK = 16 << 20  # bytes compared at a time
 
@@ -31,7 +32,7 @@ class Files(contextlib.ExitStack):
         Raises:
           ValueError: if the file has become shorter since its header was read.
         """
-        gap = REMOTE_GAP if "://" in os.fspath(stored.file) else 0
+        gap = REMOTE_GAP if "://" in os.fspath(stored.file) else LOCAL_GAP
         wide = _widened(shape, box, gap // stored.dtype.itemsize)
         partial = max((axis for axis, size in enumerate(shape) if _length(wide[axis]) < size), default=0)
         run = math.prod(_length(part) for part in wide[partial:])  # elements that lie together

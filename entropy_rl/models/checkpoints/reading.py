@@ -143,7 +143,8 @@ def _listed(heading: str, names: Mapping[str, str | None]) -> Iterable[str]:
         layers.setdefault((pattern, what), []).append(-1 if match is None else int(match[1]))
     phrases = []
     for (pattern, what), numbers in layers.items():
-        span = f"{min(numbers)}-{max(numbers)}" if len(numbers) > 1 else str(numbers[0])
+        together = len(numbers) > 1 and max(numbers) - min(numbers) == len(numbers) - 1
+        span = f"{min(numbers)}-{max(numbers)}" if together else ",".join(map(str, numbers))
         phrases.append(pattern.replace("*", span) + (f" ({what})" if what else ""))
     return [f"{heading}: {', '.join(phrases)}"] if phrases else []
 
