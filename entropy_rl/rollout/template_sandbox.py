@@ -31,7 +31,7 @@ def render(origin: str, source: str, chats: Chats, names: Mapping[str, Any]) -> 
     Raises:
       ValueError: if the template reaches for what it may not have, does not end, or refuses the messages.
     """
-    order = {"source": source, "chats": list(chats), "names": {"date_string": DAY} | dict(names)}
+    order = {"source": source, "chats": list(chats), "names": {"date_string": DAY} | dict(names), "seconds": SECONDS}
     command = [sys.executable, "-P", __file__]  # -P: this folder's tokenizers.py must not stand for the library
     advice = "Use another tokenizer, or template=templates.Plain(...)"
     try:
@@ -58,12 +58,12 @@ def render(origin: str, source: str, chats: Chats, names: Mapping[str, Any]) -> 
     return answer["texts"]
 
 
-def _limit() -> None:
+def _limit(more_seconds: int) -> None:
     """Bounds what this process may take from now on."""
     import resource
 
     used = resource.getrusage(resource.RUSAGE_SELF)
-    seconds = int(used.ru_utime + used.ru_stime) + SECONDS
+    seconds = int(used.ru_utime + used.ru_stime) + more_seconds
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     try:
         with open("/proc/self/statm") as file:
@@ -77,7 +77,7 @@ def _answer(order: dict[str, Any]) -> dict[str, Any]:
     import jinja2
     from transformers.utils import chat_template_utils
 
-    _limit()
+    _limit(order["seconds"])
     texts = []
     try:
         for messages, opening in order["chats"]:

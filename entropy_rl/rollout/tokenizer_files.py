@@ -7,6 +7,8 @@ from typing import Any
 
 from etils import epath
 
+from entropy_rl.models import checkpoints
+
 TOKENIZER, SETTINGS = "tokenizer.json", "tokenizer_config.json"
 NAME_ENDS = ("generation_config.json", "config.json")  # they may name tokens that end a sequence
 NAMES = (
@@ -24,11 +26,11 @@ def copy(path: str, revision: str | None, target: epath.Path) -> None:
     Raises:
       ValueError: if there is no tokenizer, or one that asks for code or a pickle: such files are named, never read.
     """
-    folder = epath.Path(path)
-    if "://" not in path and not folder.exists() and looks_like_repository(path):
-        folder = _from_hub(path, revision)
+    folder = epath.Path(path).expanduser()
     if not folder.exists():
-        raise ValueError(f"tokenizer.path = {path!r} does not exist; give a folder, gs://... or a repository's name")
+        folder = checkpoints.fetch_companions(path, revision)  # of the hub; it says what to do if there is none
+    elif revision:
+        raise ValueError(f"tokenizer.revision = {revision!r} is of the hub, and {path} is a folder; leave it out")
     if not folder.is_dir():
         raise ValueError(f"tokenizer.path = {path!r} is a file; give the folder that holds its {TOKENIZER}")
     _refuse_code(path, folder)
@@ -53,11 +55,6 @@ def copy(path: str, revision: str | None, target: epath.Path) -> None:
         )
 
 
-def looks_like_repository(path: str) -> bool:
-    """Whether a path that is no folder can be a repository of the hub: owner/name."""
-    return path.count("/") == 1 and not path.startswith((".", "/", "~")) and not path.endswith("/")
-
-
 def _refuse_code(path: str, folder: epath.Path) -> None:
     for file in sorted(folder.iterdir()):
         name = file.name.lower()
@@ -78,20 +75,3 @@ def _parsed(path: str, file: epath.Path) -> dict[str, Any]:
     except ValueError as error:
         raise ValueError(f"{path}/{file.name} is damaged ({error}); fetch it again") from None
     return found
-
-
-def _from_hub(path: str, revision: str | None) -> epath.Path:
-    import huggingface_hub
-
-    try:
-        return epath.Path(huggingface_hub.snapshot_download(path, revision=revision, allow_patterns=list(NAMES)))
-    except huggingface_hub.errors.GatedRepoError as error:
-        raise ValueError(
-            f"{path} is gated: ask for access on its page of the hub, then set HF_TOKEN in the environment"
-        ) from error
-    except (huggingface_hub.errors.HfHubHTTPError, huggingface_hub.errors.LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(
-            f"{path} is no folder here, and the hub does not give it ({reason:.200}); check the name and the revision, "
-            "or give a local folder"
-        ) from error

@@ -135,3 +135,34 @@ def test_temperature_zero_takes_the_likeliest_token_each_time_and_is_sure_of_it(
     assert (np.asarray(greedy.unit_entropies)[mask] > 0).all()
     nearly = engine(group_size=2)(tiny_params(), PROMPTS, range(4), Purpose.TEST, 1e-4)
     np.testing.assert_array_equal(np.asarray(nearly.responses), responses)
+
+
+def test_any_of_several_ends_stops_a_response_and_the_first_of_them_is_its_last_token():
+    several = engine(more=(4, 7), length=9)(tiny_params(), PROMPTS, range(4), Purpose.TRAIN, 1.0)
+    responses, mask = np.asarray(several.responses), np.asarray(several.response_mask)
+    for tokens, counts in zip(responses, mask, strict=True):
+        ends = np.flatnonzero(np.isin(tokens, (1, 4, 7)))
+        assert counts.sum() == (ends[0] + 1 if len(ends) else 9) and counts[: counts.sum()].all()
+    assert {1, 4, 7} <= set(responses[mask])
+
+
+def test_padding_with_an_end_of_sequence_changes_nothing_that_counts(rollout):
+    padded = engine(pad_id=1)(tiny_params(), PROMPTS, range(4), Purpose.TRAIN, 1.0, policy_version=3)
+    mask = np.asarray(rollout.response_mask)
+    np.testing.assert_array_equal(padded.response_mask, mask)
+    np.testing.assert_array_equal(np.asarray(padded.responses)[mask], np.asarray(rollout.responses)[mask])
+    np.testing.assert_array_equal(padded.logprobs, rollout.logprobs)
+
+
+def test_a_stop_token_ends_a_response_and_stays_in_its_text():
+    sampler = dataclasses.replace(engine(more=(7,)), stop=("c",))  # c is 4; 7, which is f, ends too
+    assert sampler.end_ids == (1, 7, 4)
+    assert [sampler.text(tokens) for tokens in ([2, 3, 4], [2, 3, 7], [2, 7, 3], [])] == ["abc", "ab", "afb", ""]
+    with pytest.raises(ValueError, match="rollout.stop names 'ab', which is 2 tokens"):
+        _ = dataclasses.replace(sampler, stop=("ab",)).end_ids
+
+
+def test_a_prompt_fits_if_all_of_it_does():
+    sampler = engine()
+    assert [sampler.fits(prompt) for prompt in ("", "a", "abcde", "abcdef")] == [False, True, True, False]
+    assert sampler.prompt_length("abcdef") == 6
