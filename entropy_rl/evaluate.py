@@ -1,6 +1,8 @@
-"""Evaluates a run: pass@k with intervals, of its newest checkpoint or of another.
+"""Evaluates a run, or a published model by name: scores with intervals, before and after training.
 
 Run:  python -m entropy_rl.evaluate --run=runs/countdown_grpo --split=test --samples=64
+      python -m entropy_rl.evaluate --model=runs/qwen3_grpo --tasks=gsm8k,math500,aime24 --protocol=paper
+      python -m entropy_rl.evaluate --model=Qwen/Qwen2.5-0.5B-Instruct --tasks=gsm8k --problems=200
 """
 
 from __future__ import annotations
@@ -11,35 +13,83 @@ from absl import app, flags, logging
 
 from entropy_rl import mistakes
 
-_RUN = flags.DEFINE_string("run", None, "The --workdir of a training run, local or gs://.", required=True)
-_SPLIT = flags.DEFINE_string("split", "test", "validation or test.")
-_PROBLEMS = flags.DEFINE_integer("problems", None, "How many problems of the split; as in the run by default.")
-_SAMPLES = flags.DEFINE_integer("samples", None, "Responses to each problem; as in the run by default.")
-_TEMPERATURE = flags.DEFINE_float("temperature", None, "Of sampling; as in the run by default.")
-_STEP = flags.DEFINE_integer("step", None, "Of which checkpoint; the newest by default.")
+_RUN = flags.DEFINE_string("run", None, "The --workdir of a training run, local or gs://: its own task, as it did.")
+_MODEL = flags.DEFINE_string("model", None, "Instead of --run: a workdir, before and after; or a checkpoint or hub id.")
+_TASKS = flags.DEFINE_list("tasks", [], "With --model: prepared datasets by name; a run's own task by default.")
+_PROTOCOL = flags.DEFINE_string(
+    "protocol", "paper", "With --model: paper (AIME and AMC sampled, else greedy) or avg32."
+)
+_DATA_DIR = flags.DEFINE_string("data_dir", "", "With --tasks: where `python -m entropy_rl.data prepare` put them.")
+_REVISION = flags.DEFINE_string("revision", None, "With --model: of a hub id.")
+_TEMPLATE = flags.DEFINE_string("template", "auto", "With a published --model: chat, plain or auto.")
+_RESPONSE_TOKENS = flags.DEFINE_integer("response_tokens", None, "With --model: the run's, or 2048, by default.")
+_ROWS = flags.DEFINE_integer("rows", None, "With --model: responses sampled at a time; the run's, or 512, by default.")
+_SPLIT = flags.DEFINE_string("split", "test", "With --run: validation or test.")
+_PROBLEMS = flags.DEFINE_integer("problems", None, "The first so many of the split; as in the run, or all, by default.")
+_SAMPLES = flags.DEFINE_integer("samples", None, "Responses to each problem; as in the run or protocol by default.")
+_TEMPERATURE = flags.DEFINE_float("temperature", None, "Of sampling; as in the run or protocol by default.")
+_STEP = flags.DEFINE_integer("step", None, "Of which checkpoint of a run; the newest by default.")
 _JSON = flags.DEFINE_string("json", None, "Also write the figures to this file.")
 
 
 def main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments {argv[1:]}; name the run with --run=RUN")
+    if bool(_RUN.value) == bool(_MODEL.value):
+        raise app.UsageError("name either a run, --run=RUN, or a model, --model=RUN_OR_FOLDER")
+    with mistakes.explained():
+        figures = _by_name(_MODEL.value) if _MODEL.value else _as_trained(_RUN.value or "")
+        if _JSON.value:
+            from entropy_rl.training import provenance
+
+            provenance.write_json(_JSON.value, figures)
+            logging.info("figures written to %s", _JSON.value)
+
+
+def _as_trained(run: str) -> dict[str, object]:
+    """The run's own figures again, or others of its own task."""
+    if _TASKS.value:
+        raise ValueError(f"--tasks={','.join(_TASKS.value)} goes with --model; write --model={run}")
     from etils import epath  # after the flags, so that --help answers at once
 
-    from entropy_rl.training import Run, provenance, revisit
+    from entropy_rl.training import Run, revisit
 
-    with mistakes.explained():
-        split = _SPLIT.value
-        result, step = revisit.evaluate_run(
-            _RUN.value, split, _PROBLEMS.value, _SAMPLES.value, _TEMPERATURE.value, _STEP.value
-        )
-        summary = Run(epath.Path(_RUN.value)).summary
+    split = _SPLIT.value
+    result, step = revisit.evaluate_run(run, split, _PROBLEMS.value, _SAMPLES.value, _TEMPERATURE.value, _STEP.value)
+    summary = Run(epath.Path(run)).summary
     base = summary.get("base", {}) if split == "test" else {}  # the base was measured on the test split
-    logging.info("%s after step %d\n%s", _RUN.value, step, revisit.table(result, split, base))
-    if _JSON.value:
-        figures = {"run": _RUN.value, "step": step, "problems": len(result.correct), **result.metrics(split)}
-        intervals = {f"{split}/{name}/interval": list(bounds) for name, bounds in result.intervals().items()}
-        provenance.write_json(_JSON.value, figures | intervals)
-        logging.info("figures written to %s", _JSON.value)
+    logging.info("%s after step %d\n%s", run, step, revisit.table(result, split, base))
+    figures = {"run": run, "step": step, "problems": len(result.correct), **result.metrics(split)}
+    return figures | {f"{split}/{name}/interval": list(bounds) for name, bounds in result.intervals().items()}
+
+
+def _by_name(model: str) -> dict[str, object]:
+    """Scores on published benchmarks, before and after."""
+    from entropy_rl.training import benchmarks, protocols, provenance, subjects
+
+    protocol = protocols.named(_PROTOCOL.value)
+    tasks = benchmarks.tasks_named(_TASKS.value, _DATA_DIR.value)
+    settings = {name: protocol.of(name, _TEMPERATURE.value, _SAMPLES.value) for name in tasks or [""]}
+    subject = subjects.open_subject(
+        model, _REVISION.value, _STEP.value, _TEMPLATE.value, _RESPONSE_TOKENS.value, _ROWS.value
+    )
+    if not tasks:
+        if subject.step is None:
+            raise ValueError(f"{model} is a published model; say what it shall answer, such as --tasks=gsm8k,math500")
+        own = subject.config.task
+        tasks = {type(own).__name__.lower(): own}
+        settings = dict.fromkeys(tasks, settings[""])
+    asked = [benchmarks.benchmark(name, task, settings[name], _PROBLEMS.value) for name, task in tasks.items()]
+    scores = benchmarks.run(subject, asked)
+    logging.info("%s, protocol %s\n%s", model, protocol.name, benchmarks.table(scores))
+    return {
+        "model": model,
+        "step": subject.step,
+        "protocol": protocol.name,
+        "template": repr(subject.config.template),
+        "response_tokens": subject.config.rollout.response_tokens,
+        "benchmarks": {score.benchmark.name: score.figures() for score in scores},
+    } | provenance.collect()
 
 
 if __name__ == "__main__":

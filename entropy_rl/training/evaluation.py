@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,12 +27,14 @@ class Evaluation:
       answers: [M][n], normalised final answers.
       entropy: nats/token, token mean at the evaluation temperature.
       length: tokens, mean over responses.
+      unit_entropy: nats/token, token mean at temperature 1.
     """
 
     correct: np.ndarray
     answers: list[list[str]]
     entropy: float
     length: float
+    unit_entropy: float = float("nan")
 
     def metrics(self, prefix: str) -> dict[str, float]:
         """Named figures: pass@k for k = 1, 2, 4, ... up to n, avg@n, maj@n, entropy and length."""
@@ -71,6 +73,7 @@ def evaluate(
     samples: int,
     temperature: float,
     batch: int,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> Evaluation:
     """Samples and judges. Random numbers depend on problem and sample alone, so that evaluations of a run are paired.
 
@@ -79,9 +82,10 @@ def evaluate(
       problems: M of `split`.
       samples: n for each.
       batch: problems per call, as in training.
+      progress: called with the number of problems that are judged.
     """
     calls = -(-samples // engine.group_size)
-    correct, answers, entropies, tokens = [], [], 0.0, 0
+    correct, answers, entropies, unit_entropies, tokens = [], [], 0.0, 0.0, 0
     for start in range(0, len(problems), batch):
         chunk = list(problems[start : start + batch])
         filled = [chunk[i % len(chunk)] for i in range(batch)]  # always the same shape; the surplus is dropped
@@ -91,9 +95,13 @@ def evaluate(
         joined = [sum((part["answers"][row] for part in parts), [])[:samples] for row in range(len(chunk))]
         answers.extend(joined)
         entropies += sum(float(part["entropies"][kept].sum()) for part in parts)
+        unit_entropies += sum(float(part["unit_entropies"][kept].sum()) for part in parts)
         tokens += sum(int(part["lengths"][kept].sum()) for part in parts)
-    responses = len(problems) * calls * engine.group_size
-    return Evaluation(np.concatenate(correct), answers, entropies / max(tokens, 1), tokens / responses)
+        progress(start + len(chunk))
+    responses, counted = len(problems) * calls * engine.group_size, max(tokens, 1)
+    return Evaluation(
+        np.concatenate(correct), answers, entropies / counted, tokens / responses, unit_entropies / counted
+    )
 
 
 def _judged(
@@ -113,9 +121,11 @@ def _judged(
     verdicts = judge(engine, task, None, problems, rollout)
     shape = (len(problems), engine.group_size)
     mask = np.asarray(rollout.response_mask)
+    total = lambda values: np.where(mask, np.asarray(values), 0.0).sum(axis=1).reshape(shape)  # noqa: E731
     return {
         "correct": is_correct(verdicts).reshape(shape),
         "answers": np.asarray([v.answer for v in verdicts], dtype=object).reshape(shape).tolist(),
-        "entropies": np.where(mask, np.asarray(rollout.entropies), 0.0).sum(axis=1).reshape(shape),
+        "entropies": total(rollout.entropies),
+        "unit_entropies": total(rollout.unit_entropies),
         "lengths": mask.sum(axis=1).reshape(shape),
     }

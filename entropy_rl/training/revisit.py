@@ -40,7 +40,7 @@ def evaluate_run(
       FileNotFoundError: if it holds no checkpoint, or none of `step`.
     """
     folder = epath.Path(run)
-    config = _config(folder)
+    config = run_config(folder)
     if split not in PURPOSES:
         raise ValueError(f"--split={split} is unknown; use one of {', '.join(PURPOSES)}")
     asked = _evaluation(config, split, problems, samples, temperature)
@@ -74,7 +74,7 @@ def table(result: Evaluation, split: str, base: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
-def _config(folder: epath.Path) -> Config:
+def run_config(folder: epath.Path) -> Config:
     """The config that the run was last started with; the file that holds it must not have been edited since."""
     config = snapshot.load(folder)
     changed = overrides.diff(workdirs.stored_config(folder), overrides.flatten(config))
