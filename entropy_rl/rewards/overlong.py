@@ -1,12 +1,13 @@
-"""A soft punishment of responses that come close to the length limit."""
+"""Responses that come close to the length limit are punished; those that were cut off can be left out."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 from entropy_rl.problem import Problem, Verdict
-from entropy_rl.rewards.reward import Completion
+from entropy_rl.rewards.reward import Completion, Reward, as_verdict, in_process
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +29,8 @@ class OverlongPenalty:
     buffer_tokens: int
     factor: float = 1.0
 
+    in_process = True  # no annotation: of the class, not a field
+
     def __call__(self, problem: Problem, completion: Completion) -> Verdict:
         del problem  # length only
         excess = completion.n_tokens - (self.max_tokens - self.buffer_tokens)
@@ -45,3 +48,36 @@ class OverlongPenalty:
             )
         if not (math.isfinite(self.factor) and self.factor >= 0):
             raise ValueError(f"factor={self.factor} must be finite and at least 0; it is subtracted already")
+
+
+@dataclasses.dataclass(frozen=True)
+class OverlongFilter:
+    """Leaves a response that was cut off out of the gradient and of its group's baseline: nobody knows its worth.
+
+    Source: Yu et al. 2025, DAPO, section 3.4 (overlong filtering), https://arxiv.org/abs/2503.14476
+
+    Components: `overlong`, 1 where a response was left out, else 0.
+
+    Attributes:
+      judge: the reward of the responses that ended.
+    """
+
+    judge: Reward
+
+    @property
+    def in_process(self) -> bool:
+        """As the judge."""
+        return in_process(self.judge)
+
+    def __call__(self, problem: Problem, completion: Completion) -> Verdict:
+        if not completion.finished:
+            reason = f"cut off after {completion.n_tokens} tokens"
+            return Verdict(score=0.0, components={"overlong": 1.0}, reason=reason, undecided=True)
+        verdict = as_verdict(self.judge(problem, completion))
+        return dataclasses.replace(verdict, components={**verdict.components, "overlong": 0.0})
+
+    def validate(self) -> None:
+        """Asks the judge."""
+        check: Any = getattr(self.judge, "validate", None)
+        if check is not None:
+            check()

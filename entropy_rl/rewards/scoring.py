@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 from absl import logging
 
 from entropy_rl.problem import Problem, Verdict
-from entropy_rl.rewards.reward import Completion, GroupReward, Reward, as_verdict
+from entropy_rl.rewards.pool import DIED, TIMED_OUT, Pool
+from entropy_rl.rewards.pool.messages import Call
+from entropy_rl.rewards.pool.pool import calls_of
+from entropy_rl.rewards.reward import FAILED as FAILED
+from entropy_rl.rewards.reward import Completion, GroupReward, Reward, in_process, judged
 
-FAILED = "failed"  # the component that counts exceptions; its mean over a batch is their share
+_ACCIDENTS = (FAILED, TIMED_OUT, DIED)
 
 
-def score_all(reward: Reward, problems: Sequence[Problem], completions: Sequence[Completion]) -> list[Verdict]:
+def score_all(
+    reward: Reward, problems: Sequence[Problem], completions: Sequence[Completion], pool: Pool | None = None
+) -> list[Verdict]:
     """Judges each completion of the problem at the same place.
 
     An exception, or a score that is not finite, gives an undecided verdict with the component `failed`; the first of
     a batch is logged with its traceback and the number of failures.
 
+    Args:
+      pool: scores in its workers, unless the reward states `in_process`.
+
     Raises:
       ValueError: if there are not as many problems as completions.
     """
-    if len(problems) != len(completions):
-        raise ValueError(
-            f"{len(problems)} problems for {len(completions)} completions; repeat each problem once per response"
-        )
-    judge = lambda problem, completion: [reward(problem, completion)]  # noqa: E731
-    return _guarded(judge, [(problem, completion) for problem, completion in zip(problems, completions, strict=True)])
+    return _scored(reward, problems, completions, (), pool)
 
 
 def score_groups(
@@ -35,6 +40,7 @@ def score_groups(
     problems: Sequence[Problem],
     completions: Sequence[Completion],
     anchors: Sequence[Completion] = (),
+    pool: Pool | None = None,
 ) -> list[Verdict]:
     """As `score_all`, for a reward that sees the G responses to a problem at once: if it fails, the group is undecided.
 
@@ -46,33 +52,34 @@ def score_groups(
     Raises:
       ValueError: if the completions or the anchors do not split into as many groups as there are problems.
     """
-    if not problems or len(completions) % len(problems) or len(anchors) % len(problems):
-        raise ValueError(
-            f"{len(completions)} completions and {len(anchors)} anchors do not split into {len(problems)} groups; "
-            "give every response of each problem"
-        )
-    groups, beside = _split(completions, len(problems)), _split(anchors, len(problems))
-    return _guarded(reward.score_group, list(zip(problems, groups, beside, strict=True)))
+    return _scored(reward, problems, completions, anchors, pool)
 
 
-def _split(completions: Sequence[Completion], groups: int) -> list[Sequence[Completion]]:
-    size = len(completions) // groups
-    return [completions[start * size : (start + 1) * size] for start in range(groups)]
+def _scored(
+    reward: Any,
+    problems: Sequence[Problem],
+    completions: Sequence[Completion],
+    anchors: Sequence[Completion],
+    pool: Pool | None,
+) -> list[Verdict]:
+    if pool is not None and not in_process(reward):
+        portable = getattr(reward, "portable", None)
+        return counted(pool.score(portable or reward, problems, completions, anchors))
+    return counted(_guarded(reward, calls_of(reward, problems, completions, anchors)))
 
 
-def _guarded(judge: Callable[..., Sequence[Verdict | float]], calls: Sequence[tuple]) -> list[Verdict]:
+def _guarded(reward: Any, calls: Sequence[Call]) -> list[Verdict]:
     """The verdicts of every call in turn; one that raises leaves its own completions undecided."""
     verdicts: list[Verdict] = []
     failures: list[tuple[Problem, Exception]] = []
-    for problem, judged, *beside in calls:
-        count = 1 if isinstance(judged, Completion) else len(judged)
+    for call in calls:
         try:
-            verdicts.extend(_checked(judge(problem, judged, *beside), count))
+            verdicts += judged(reward, call.problem, call.completions, call.anchors, is_group=call.is_group)
         except Exception as error:  # the reward is the user's code and the text is the policy's
-            failures.append((problem, error))
+            failures.append((call.problem, error))
             reason = f"the reward raised {type(error).__name__}: {error!s:.200}"
             failed = Verdict(score=0.0, components={FAILED: 1.0}, reason=reason, undecided=True)
-            verdicts.extend([failed] * count)
+            verdicts += [failed] * len(call.completions)
     if failures:
         problem, error = failures[0]
         message = "%d of %d rewards failed and count as undecided; the first, for problem %s:"
@@ -80,16 +87,14 @@ def _guarded(judge: Callable[..., Sequence[Verdict | float]], calls: Sequence[tu
     return verdicts
 
 
+def counted(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Where one verdict of a batch counts an accident, the others have it with 0: means over a batch are shares."""
+    seen = {name: 0.0 for name in _ACCIDENTS if any(name in verdict.components for verdict in verdicts)}
+    if not seen:
+        return list(verdicts)
+    return [dataclasses.replace(verdict, components={**seen, **verdict.components}) for verdict in verdicts]
+
+
 def failure_count(verdicts: Sequence[Verdict]) -> int:
     """How many verdicts stand for a reward that raised."""
-    return sum(FAILED in verdict.components for verdict in verdicts)
-
-
-def _checked(values: Sequence[Verdict | float], count: int) -> list[Verdict]:
-    verdicts = [as_verdict(value) for value in values]
-    if len(verdicts) != count:
-        raise ValueError(f"{len(verdicts)} verdicts for {count} completions; a reward must judge each")
-    for verdict in verdicts:
-        if not math.isfinite(verdict.score):
-            raise ValueError(f"score {verdict.score} is not finite; a reward must return a finite number")
-    return verdicts
+    return sum(verdict.components.get(FAILED, 0.0) > 0 for verdict in verdicts)

@@ -156,9 +156,9 @@ def _relations(reference: Relation, response: Relation, scalars: Scalars) -> str
     reference, response = _shortened(reference, scalars), _shortened(response, scalars)
     if reference == response:
         return ""
-    if len(reference.signs) > 1 or len(response.signs) > 1 or "in" in reference.signs + response.signs:
+    if max(len(reference.signs), len(response.signs)) > 1 or "in" in reference.signs + response.signs:
         return _regions(reference, response)
-    (sign,), (other,) = reference.signs, response.signs
+    sign, other = reference.signs[0], response.signs[0]
     ours, theirs = _both(reference, response)
     if ours is None or theirs is None:
         return _sides(reference, response, scalars)
@@ -172,9 +172,10 @@ def _relations(reference: Relation, response: Relation, scalars: Scalars) -> str
 
 def _shortened(node: Relation, scalars: Scalars) -> Relation:
     """y = a = b with equal a and b is y = b."""
-    if len(node.signs) < 2 or set(node.signs) != {"="}:
+    count = len(node.sides)
+    if count < 3 or set(node.signs) != {"="}:
         return node
-    if len(node.sides) > 6:
+    if count > 6:
         raise TooLarge("a chain of more than six sides")
     last = node.sides[-1]
     equal = all(not _compare(side, last, scalars) for side in node.sides[1:-1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 
 from entropy_rl.problem import Verdict
@@ -19,7 +19,7 @@ from entropy_rl.verifier.scalars import Scalars, Undecidable
 ACCURACY = "accuracy"
 OUTCOMES = ("no_answer", "unparsable", "too_large")  # why an answer was not compared; components, each 0 or 1
 # What most answers are; possessive, and short enough for exact arithmetic at once.
-_PLAIN = re.compile(r"\$?+(-?+\d{1,30}+)(?:/(\d{1,30}+)|\.(\d{1,30}+))?+\$?+")
+_PLAIN = re.compile(r"\$?+(-?+(?:\d{1,3}+(?:,\d{3}){1,9}+|\d{1,30}+))(?:/(\d{1,30}+)|\.(\d{1,30}+))?+\$?+")
 _PLAIN_FRACTION = re.compile(r"(-?+)\\[dt]?+frac\{(\d{1,30}+)\}\{(\d{1,30}+)\}")
 
 
@@ -79,6 +79,40 @@ def verify_answer(reference: str, response: str, *, sources: Sequence[str] = SOU
     )
 
 
+def quick_verdict(reference: str, response: str, sources: Sequence[str] = SOURCES) -> Verdict | None:
+    """The verdict of `verify_answer` if both answers are plain numbers or there is no answer; else None."""
+    found = final_answer(response, sources)
+    if found is None:
+        return _wrong("no final answer was found", "", "no_answer")
+    truth = final_answer(reference, ("box", "hash"))
+    quick = _quick(truth.text if truth else reference.strip(), found.text)
+    if quick is None:
+        return None
+    return _right(quick[1]) if quick[0] else _wrong(f"{quick[1]} is not {printable(reference)}", quick[1])
+
+
+def exact_verdict(reference: str, response: str, sources: Sequence[str] = SOURCES) -> Verdict:
+    """Judges by plain numbers and equal texts alone; its cost is linear in the length of the texts."""
+    found = final_answer(response, sources)
+    if found is None:
+        return _wrong("no final answer was found", "", "no_answer")
+    try:
+        truth, given = _cleaned(reference), clean(found.text)
+    except TooLarge as error:
+        return _wrong(str(error), "", "too_large")
+    numbers = _plain(truth), _plain(given)
+    same_text = answers.compact(truth) == answers.compact(given)
+    right = same_text if None in numbers else numbers[0] == numbers[1]
+    shown = str(numbers[1]) if numbers[1] is not None else printable(given)
+    return _right(shown) if right else _wrong(f"the answer {shown} is not {printable(truth)}", shown)
+
+
+@functools.lru_cache(maxsize=8192)
+def _cleaned(reference: str) -> str:
+    found = final_answer(reference, ("box", "hash"))
+    return clean(found.text if found else reference)
+
+
 def canonical_answer(response: str, *, sources: Sequence[str] = SOURCES) -> str:
     """The final answer of a response in the form that verdicts give it; "" if there is none."""
     found = final_answer(response, sources)
@@ -120,6 +154,7 @@ def _plain(text: str) -> Fraction | None:
     match = _PLAIN.fullmatch(text)
     if match:
         whole, below, decimals = match.groups()
+        whole = whole.replace(",", "")
         if decimals:
             return Fraction(int(whole + decimals), 10 ** len(decimals))
         return Fraction(int(whole), int(below or 1)) if below is None or int(below) else None
@@ -136,6 +171,3 @@ def _right(answer: str) -> Verdict:
 def _wrong(reason: str, answer: str, outcome: str = "") -> Verdict:
     components = {ACCURACY: 0.0, **{name: float(name == outcome) for name in OUTCOMES}}
     return Verdict(0.0, components, reason[:600], answer[:200])
-
-
-Verifier = Callable[[str, str], Verdict]
