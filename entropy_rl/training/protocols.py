@@ -24,7 +24,8 @@ class Protocol:
 
     def validate(self) -> None:
         """Raises ValueError for a number outside its range."""
-        checks.at_least("--temperature", self.temperature, 0)
+        if self.temperature != 0:
+            checks.positive("--temperature", self.temperature)
         checks.at_least("--samples", self.samples, 1)
         if self.temperature == 0 and self.samples > 1:
             raise ValueError(
