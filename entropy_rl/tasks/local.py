@@ -28,9 +28,10 @@ class Rows(Sequence[Mapping[str, Any]]):
     """Rows as a value: equal if their contents are, and short when printed, so that they fit into a config."""
 
     def __init__(self, rows: Iterable[Mapping[str, Any]]):
-        self._rows = list(rows) if not hasattr(rows, "__getitem__") else rows
-        if isinstance(rows, (str, bytes, Mapping)) or not hasattr(self._rows, "__len__"):
+        by_number = hasattr(rows, "__getitem__") and hasattr(rows, "__len__")
+        if isinstance(rows, (str, bytes, Mapping)) or not (by_number or isinstance(rows, Iterable)):
             raise ValueError(f"rows is a {type(rows).__name__}; give a list of dicts, or a loaded dataset")
+        self._rows = rows if by_number else list(rows)
         self._digest = _digest(self)
 
     def __len__(self) -> int:
@@ -39,6 +40,8 @@ class Rows(Sequence[Mapping[str, Any]]):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return [self[number] for number in range(*index.indices(len(self)))]
+        if not 0 <= index < len(self):
+            raise IndexError(f"row {index} of {len(self)}")
         row = self._rows[index]  # type: ignore[index]
         if not isinstance(row, Mapping):
             raise ValueError(

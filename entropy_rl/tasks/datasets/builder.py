@@ -190,7 +190,7 @@ def _without_affixes(dataset: Dataset, problem: Problem, id_of_text: bool) -> Pr
 def _check_counts(dataset: Dataset, sources: Mapping[str, Sequence[Problem]]) -> None:
     for split, expected in dataset.rows:
         if (number := len(sources.get(split, ()))) != expected:
-            message = "%s: %d distinct problems in the %s files; %d rows were published"
+            message = "%s: %d problems in the %s files; %d were published"
             logging.warning(message, dataset.name, number, split, expected)
 
 

@@ -55,7 +55,9 @@ class Stored(Sequence[Problem]):
     def __getitem__(self, index: int | slice) -> Problem | Sequence[Problem]:
         if isinstance(index, slice):
             return [self[number] for number in range(*index.indices(len(self)))]
-        row = self._source[index]
+        if not -len(self) <= index < len(self):  # the source raises another error, at which iteration would not stop
+            raise IndexError(f"problem {index} of {len(self)}")
+        row = self._source[index % len(self)]
         texts = {name: value.decode("utf-8") for name, value in row.items()}
         return Problem(texts["id"], texts["prompt"], texts["answer"], json.loads(texts["metadata"]))
 
