@@ -20,12 +20,15 @@ from entropy_rl.phases import UpdateConfig
 from entropy_rl.problem import Problem, Verdict
 from entropy_rl.tasks import datasets
 from entropy_rl.tasks.countdown import Countdown
+from entropy_rl.tasks.datasets import builder
+from entropy_rl.tasks.datasets.gsm8k import GSM8K
 from entropy_rl.tasks.text_task import TextTask
 from entropy_rl.training import benchmarks, subjects
 from entropy_rl.training.evaluation import Evaluation
 from entropy_rl.training.protocols import Protocol
 from tests.models.checkpoints import example
 from tests.rollout import tiny_tokenizers
+from tests.tasks import make_files
 
 VOCABULARY = 320
 WORDS = dataclasses.replace(example.QWEN, vocab_size=VOCABULARY)
@@ -177,6 +180,17 @@ def test_the_command_writes_both_columns_with_their_origin(trained, tmp_path):
     score = figures["benchmarks"]["digest"]
     assert score["problems"] == 3 and score["protocol"] == {"temperature": 0.0, "samples": 1}
     assert score["change"] == pytest.approx(score["after"]["pass@1"] - score["before"]["pass@1"])
+
+
+def test_a_prepared_dataset_is_answered_by_its_name(published, tmp_path):
+    make_files.write_gsm8k(tmp_path / "gsm8k", train=8, test=6)
+    builder.prepare(GSM8K, str(tmp_path / "data"), str(tmp_path))
+    where = {"data_dir": str(tmp_path / "data"), "json": str(tmp_path / "figures.json")}
+    _evaluated(model=published, tasks=["gsm8k"], problems=5, response_tokens=4, rows=16, **where)
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["step"] is None and figures["response_tokens"] == 4 and "Chat(" in figures["template"]
+    score = figures["benchmarks"]["gsm8k"]
+    assert score["problems"] == 5 and score["after"]["pass@1"] == 0.0 and "before" not in score
 
 
 @pytest.mark.parametrize(
