@@ -42,15 +42,15 @@ def export_run(
       FileNotFoundError: if it holds no checkpoint of `step`.
     """
     folder = epath.Path(run)
-    config = snapshot.load(folder).resolved()
+    config = snapshot.load(folder)
     if not workdirs.checkpointed_steps(folder):
         raise ValueError(f"{folder} holds no checkpoint; let the run go on until it has saved one")
     mesh = make_mesh(MeshShape())
     policy: Decoder = concrete(config.policy, mesh.devices.flat[0])
-    config, source = dataclasses.replace(config, policy=policy), _source(config)
+    config, source, tokenizer = dataclasses.replace(config, policy=policy), _source(config), _tokenizer(config)
     dtype = dtype or _stored_dtype(source) or policy.param_dtype
     export = huggingface.prepare(
-        policy, out, source, dtype, shard_bytes, _tokenizer(config), extra=None if source else _ids(config)
+        policy, out, source, dtype, shard_bytes, tokenizer, extra=None if source else _ids(config)
     )
     logging.info("%s: %.3g GB of %s weights will be written", out, export.nbytes / 1e9, dtype)
     with jax.set_mesh(mesh):
@@ -95,27 +95,33 @@ def _source(config: Config) -> epath.Path | None:
         try:
             init = snapshot.load(epath.Path(init.path)).init
         except ValueError as error:
-            logging.warning("%s: where it started from is not known (%s)", init.path, error)
+            logging.warning("where %s started from is not known (%s); config.json is made anew", init.path, error)
             return None
     if not isinstance(init, HuggingFace):
+        return None
+    try:
+        folder = huggingface.fetch_companions(init.path, init.revision)
+        huggingface.read_config(folder)
+    except ValueError as error:
+        logging.warning("the checkpoint that the run started from is gone (%s); config.json is made anew", error)
+        return None
+    return folder
+
+
+def _tokenizer(config: Config) -> epath.Path | None:
+    """A folder with the tokenizer that the run used; None if there is none that transformers knows."""
+    if config.tokenizer is None:
         logging.warning(
-            "the run did not start from a published checkpoint: config.json is made from its policy, and there is no "
-            "tokenizer in the folder, for transformers knows none like %s's",
+            "no tokenizer will be in the folder: %s has its own, which transformers does not know. Its weights load "
+            "as any others do, and read token ids",
             type(config.task).__name__,
         )
         return None
     try:
-        return huggingface.fetch_companions(init.path, init.revision)
+        return huggingface.fetch_companions(config.tokenizer.path, config.tokenizer.revision)
     except ValueError as error:
-        logging.warning("%s; config.json is made from the policy. Copy the tokenizer into the folder yourself", error)
+        logging.warning("the run's tokenizer is gone (%s); copy its files into the folder yourself", error)
         return None
-
-
-def _tokenizer(config: Config) -> epath.Path | None:
-    """A folder with the tokenizer that the run used, where that is not its checkpoint's own."""
-    tokenizer = getattr(config, "tokenizer", None)
-    path = getattr(tokenizer, "path", None)
-    return huggingface.fetch_companions(path, getattr(tokenizer, "revision", None)) if path else None
 
 
 def _stored_dtype(source: epath.Path | None) -> str | None:
@@ -128,7 +134,8 @@ def _stored_dtype(source: epath.Path | None) -> str | None:
 
 
 def _ids(config: Config) -> dict[str, int | None]:
-    tokenizer = getattr(config.task, "tokenizer", None)
+    """What a config.json without a source says of special tokens."""
+    tokenizer = config.task.tokenizer if config.tokenizer is None else None
     if tokenizer is None:
         return {}
     return {"bos_token_id": None, "eos_token_id": tokenizer.eos_id, "pad_token_id": tokenizer.pad_id}

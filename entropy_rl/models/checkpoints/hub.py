@@ -50,22 +50,30 @@ def fetch(path: str, revision: str | None = None) -> epath.Path:
 
 def fetch_config(path: str, revision: str | None = None) -> epath.Path:
     """A folder with the config.json of a checkpoint, and perhaps with nothing else; arguments as of `fetch`."""
-    if _is_here(path):
-        if revision:
-            raise ValueError(f"revision {revision!r} is of a hub id, and {path} is a folder; leave it out")
-        folder = epath.Path(path).expanduser()
-    elif not HUB_ID.fullmatch(path):
-        raise ValueError(f"{path!r} is neither a folder nor a hub id such as Qwen/Qwen3-0.6B; correct the path")
-    else:
-        folder = _download(path, revision, DESCRIPTION)
+    folder = _place(path, revision, DESCRIPTION)
     reading.read_config(folder)  # says what the folder is, if it is no checkpoint
     return folder
 
 
 def fetch_companions(path: str, revision: str | None = None) -> epath.Path:
-    """A folder with config.json, tokenizer, templates and licence of a checkpoint; arguments as of `fetch`."""
-    folder = fetch_config(path, revision)
-    return folder if _is_here(path) else _download(path, folder.name, COMPANIONS)
+    """A folder with what a model has beside its weights: config.json, tokenizer, templates, licence; as of `fetch`.
+
+    It may have less than that: a folder with a tokenizer alone is one.
+    """
+    folder = _place(path, revision, COMPANIONS)
+    if not folder.is_dir() or not any(folder.iterdir()):
+        raise ValueError(f"{folder} is no folder with a tokenizer; correct the path")
+    return folder
+
+
+def _place(path: str, revision: str | None, patterns: Sequence[str]) -> epath.Path:
+    if _is_here(path):
+        if revision:
+            raise ValueError(f"revision {revision!r} is of a hub id, and {path} is a folder; leave it out")
+        return epath.Path(path).expanduser()
+    if not HUB_ID.fullmatch(path):
+        raise ValueError(f"{path!r} is neither a folder nor a hub id such as Qwen/Qwen3-0.6B; correct the path")
+    return _download(path, revision, patterns)
 
 
 def _is_here(path: str) -> bool:

@@ -33,9 +33,10 @@ SHARD_BYTES = 5 * 10**9
 BLOCK = 64 << 20  # bytes of a table that leave the devices at a time
 PART = ".part"
 # What belongs to a model beside its weights. Anything else stays behind: no Python, no pickles.
-COMPANIONS = re.compile(
-    r"tokenizer\.(json|model)|(tokenizer|generation|special_tokens|preprocessor)_(config|map)\.json|added_tokens\.json"
-    r"|vocab\.(json|txt)|merges\.txt|tekken\.json|chat_template\.(jinja|json)|(LICENSE|NOTICE|USE_POLICY)(\.(txt|md))?"
+LICENCES = re.compile(r"(LICENSE|NOTICE|USE_POLICY)(\.(txt|md))?")
+TOKENIZER = re.compile(
+    r"tokenizer\.(json|model)|(tokenizer|generation|special_tokens)_(config|map)\.json|added_tokens\.json"
+    r"|vocab\.(json|txt)|merges\.txt|tekken\.json|chat_template\.(jinja|json)"
 )
 
 
@@ -59,7 +60,8 @@ class Export:
     config: Mapping[str, Any]
     dtype: str
     shards: tuple[tuple[_Item, ...], ...]
-    companions: str | os.PathLike[str] | None
+    source: str | os.PathLike[str] | None
+    tokenizer: str | os.PathLike[str] | None
 
     @property
     def nbytes(self) -> int:
@@ -83,7 +85,8 @@ class Export:
             logging.info("%s: file %d of %d, %.3g GB", self.folder, number + 1, len(names), _total(shard) / 1e9)
         if not writes:
             return
-        _copy_companions(self.companions, self.folder)
+        _copy(LICENCES, self.source, self.folder)
+        _copy(TOKENIZER, self.tokenizer, self.folder)
         (self.folder / reading.CONFIG).write_text(json.dumps(dict(self.config), indent=2) + "\n")
         if suffix:
             for name in names:
@@ -115,7 +118,7 @@ def prepare(
     source: str | os.PathLike[str] | None = None,
     dtype: str = "bfloat16",
     shard_bytes: int = SHARD_BYTES,
-    companions: str | os.PathLike[str] | None = None,
+    tokenizer: str | os.PathLike[str] | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> Export:
     """Checks that a checkpoint can be written; needs no weights.
@@ -123,10 +126,10 @@ def prepare(
     Args:
       decoder: its fields become config.json.
       folder: local or gs://; must be empty or missing.
-      source: the checkpoint that the policy came from: its config.json is taken over.
+      source: the checkpoint that the policy came from: its config.json and licence are taken over.
       dtype: "float32", "bfloat16" or "float16".
       shard_bytes: no file is longer, but for a tensor that is.
-      companions: a folder whose tokenizer, templates and licence are taken over; that of `source` if None.
+      tokenizer: a folder whose tokenizer, templates and generation_config.json are taken over; `source` if None.
       extra: further keys for config.json, such as the ids of special tokens.
 
     Raises:
@@ -142,7 +145,7 @@ def prepare(
     items = _items(family, decoder, headers.DTYPES[KINDS[dtype]].itemsize)
     _require_room(folder, _total(items))
     shards = _sharded(items, shard_bytes)
-    return Export(folder, decoder, config | dict(extra or {}), dtype, shards, companions or source)
+    return Export(folder, decoder, config | dict(extra or {}), dtype, shards, source, tokenizer or source)
 
 
 def _described(
@@ -240,11 +243,10 @@ def _write_index(folder: epath.Path, names: list[str], shards: Sequence[Sequence
         file.rename(folder / headers.INDEX)
 
 
-def _copy_companions(source: str | os.PathLike[str] | None, folder: epath.Path) -> None:
-    if source is not None:
-        for path in epath.Path(source).iterdir():
-            if COMPANIONS.fullmatch(path.name) and not path.is_dir():
-                (folder / path.name).write_bytes(path.read_bytes())
+def _copy(wanted: re.Pattern[str], source: str | os.PathLike[str] | None, folder: epath.Path) -> None:
+    for path in () if source is None else epath.Path(source).iterdir():
+        if wanted.fullmatch(path.name) and not path.is_dir():
+            (folder / path.name).write_bytes(path.read_bytes())
 
 
 # From the devices ---------------------------------------------------------------------------------------------------

@@ -113,7 +113,7 @@ def test_an_interrupted_export_does_not_look_like_a_checkpoint(source, tmp_path,
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(writing, "_copy_companions", interrupt)
+    monkeypatch.setattr(writing, "_copy", interrupt)
     with pytest.raises(KeyboardInterrupt):
         checkpoints.save(params_of(source), QWEN, tmp_path / "out", source, shard_bytes=5000)
     assert all(name.endswith(writing.PART) for name in os.listdir(tmp_path / "out"))
