@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def check_learner(config: Config) -> None:
-    """Critic and value loss, reset and leash, anchors and reference, refinement and its weighting.
+    """Critic and value loss, reset and leash, anchors and reference, refinement, its weighting and sampling.
 
     Raises:
       ValueError: that names what is missing and the remedy.
@@ -44,5 +44,9 @@ def _check_refinement(config: Config) -> None:
         return
     if not isinstance(config.task, Refinable):
         raise ValueError(f"{type(config.task).__name__} has no refinement_prompt; add one, or drop the refinement")
+    if config.sampling is not None:
+        raise ValueError(
+            "refinement helps groups that are all wrong, which sampling takes out of the batch; set one of them to None"
+        )
     if isinstance(config.reward, GroupReward) or config.with_critic:
         raise ValueError("a refinement is judged alone and has no values; use a single reward and no critic")

@@ -9,11 +9,13 @@ from entropy_rl.controls.clip_cov import ClipCov
 from entropy_rl.controls.kl_cov import KlCov
 from entropy_rl.losses.cispo import CispoSurrogate
 from entropy_rl.ops.schedules import Schedule
+from entropy_rl.problem import Verdict
+from entropy_rl.rewards.reward import ACCURACY, Completion, GroupReward, as_verdict
 
 
 def advice(config: Config) -> list[str]:
     """One sentence, with its remedy, per thing that looks like a mistake; a pure function of the config."""
-    found = [*_inert(config), *_selects_nothing(config), *_band_off_scale(config)]
+    found = [*_inert(config), *_selects_nothing(config), *_band_off_scale(config), *_filtered_on_shaping(config)]
     surrogate = config.loss.surrogate
     if isinstance(surrogate, CispoSurrogate) and _largest(surrogate.epsilon_high) < 1.0:
         found.append(
@@ -60,6 +62,32 @@ def _band_off_scale(config: Config) -> list[str]:
         f"{type(config.advantages).__name__} are in the unit of the reward, so it may never act; use GroupNormalized, "
         "scale the band, or use QuantileClipCov"
     ]
+
+
+def _filtered_on_shaping(config: Config) -> list[str]:
+    """Dynamic sampling without raw accuracy: a length bonus would make a group of wrong answers look alive."""
+    if config.sampling is None or config.reward is None:
+        return []
+    try:
+        verdicts = _verdicts_of_the_reference(config)
+    except Exception:  # the reward is the user's; that it fails is said when it is first used
+        return []
+    shaped = [v for v in verdicts if ACCURACY not in v.components and not v.undecided and v.score not in (0.0, 1.0)]
+    return [
+        f"sampling filters groups by raw accuracy, but the reward gives a reference answer {verdict.score:g} without a "
+        "component 'accuracy', so that groups are filtered by shaped scores; use Verdict(score, "
+        "components={'accuracy': 1.0 or 0.0}), or add TaskAccuracy to a weighted sum"
+        for verdict in shaped[:1]
+    ]
+
+
+def _verdicts_of_the_reference(config: Config) -> list[Verdict]:
+    """What the reward says of a reference answer that is short, and of one that was cut off."""
+    problem = config.task.problem("train", 0)
+    asked = [Completion(problem.answer, n_tokens, end, 0.1, -0.1) for n_tokens, end in ((8, True), (1 << 30, False))]
+    if isinstance(config.reward, GroupReward):
+        return [as_verdict(v) for one in asked for v in config.reward.score_group(problem, [one] * 4)]
+    return [as_verdict(config.reward(problem, one)) for one in asked]
 
 
 def _largest(value: Any) -> float:

@@ -68,7 +68,9 @@ class Stream:
         parts: Sequence[tuple[Task, float]] = getattr(task, "train_parts", ((task, 1.0),))
         self._tasks = [part for part, _ in parts]
         self._edges = apportion.boundaries([weight for _, weight in parts])
-        self._kept = [_kept(part, fits) for part in self._tasks]
+        read = [_read(part, fits) for part in self._tasks]
+        self._kept = [kept for kept, _ in read]
+        self._content = " ".join(content for _, content in read)
         self._left_out = sum(
             (task.size("train") or 0) - len(kept)
             for task, kept in zip(self._tasks, self._kept, strict=True)
@@ -165,7 +167,7 @@ class Stream:
             "queue": self._queue,
             "rates": self._rates,
             "skipped": self._skipped,
-            "content": self._fingerprint(),
+            "content": self._content,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -174,26 +176,15 @@ class Stream:
         Raises:
           ValueError: if the training problems are not those that the other had.
         """
-        found = self._fingerprint()
-        if state.get("content", found) != found:
+        if state["content"] != self._content:
             raise ValueError(
-                f"the training problems changed since the checkpoint ({state['content']} then, {found} now: number and "
-                "hash of the ids), so that the run cannot go on as it was; restore the data, or use another workdir"
+                f"the training problems changed since the checkpoint ({state['content']} then, {self._content} now: "
+                "number and hash of the ids), so that the run cannot go on as it was; restore the data, or use another "
+                "workdir"
             )
         self.cursor = state["cursor"]
         self._queue, self._rates = list(state.get("queue", ())), dict(state.get("rates", {}))
         self._skipped = state.get("skipped", 0)
-
-    def _fingerprint(self) -> str:
-        """Of the problems of the finite splits."""
-        if not hasattr(self, "_content"):
-            digest, number = hashlib.sha256(), 0
-            for task, kept in zip(self._tasks, self._kept, strict=True):
-                for index in () if kept is None else kept:
-                    digest.update(task.problem("train", int(index)).id.encode("utf-8", "surrogatepass") + b"\n")
-                    number += 1
-            self._content = f"{number} {digest.hexdigest()[:16]}"
-        return self._content
 
 
 def own(drawn: Sequence[Drawn], process: int, processes: int) -> Sequence[Drawn]:
@@ -208,22 +199,24 @@ def own(drawn: Sequence[Drawn], process: int, processes: int) -> Sequence[Drawn]
     return drawn[process * share : (process + 1) * share]
 
 
-def _kept(task: Task, fits: Callable[[str], bool] | None) -> np.ndarray | None:
-    """Indices of the train split whose prompts fit; None for an endless one."""
+def _read(task: Task, fits: Callable[[str], bool] | None) -> tuple[np.ndarray | None, str]:
+    """Indices of a train split whose prompts fit, and their number with the hash of their ids; None of an endless one.
+
+    Raises:
+      ValueError: if none fits.
+    """
     size, name = task.size("train"), type(task).__name__
     if size is None:
-        return None
-    if fits is None:
-        kept, first = np.arange(size, dtype=np.int64), ""
-    else:
-        short = np.zeros(size, bool)
-        first = ""
-        for index in range(size):
-            problem = task.problem("train", index)
-            short[index] = fits(problem.prompt)
-            first = first or ("" if short[index] else problem.id)
-        kept = np.flatnonzero(short)
-    if not len(kept):
+        return None, "endless"
+    kept, digest, first = [], hashlib.sha256(), ""
+    for index in range(size):
+        problem = task.problem("train", index)
+        if fits is None or fits(problem.prompt):
+            kept.append(index)
+            digest.update(problem.id.encode("utf-8", "surrogatepass") + b"\n")
+        else:
+            first = first or problem.id
+    if not kept:
         raise ValueError(
             f"the train split of {name} has no problem to train on: {size} problems, {size - len(kept)} of them with "
             "prompts that are too long; raise rollout.prompt_tokens, or give it problems"
@@ -231,4 +224,4 @@ def _kept(task: Task, fits: Callable[[str], bool] | None) -> np.ndarray | None:
     if first:
         message = "%s: %d of %d training prompts are too long and left out; the first is %s"
         logging.warning(message, name, size - len(kept), size, first)
-    return kept
+    return np.asarray(kept, np.int64), f"{len(kept)} {digest.hexdigest()[:16]}"

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from entropy_rl.config import Config
+from entropy_rl.losses.policy_loss import PolicyLoss
+from entropy_rl.losses.refinement import RefinementShaping
 from entropy_rl.rollout.filters import DynamicSampling, Signal
+from entropy_rl.rollout.refinement import Refinement
 
 NAN = float("nan")
 
@@ -44,3 +48,9 @@ def test_the_batch_is_filled_with_what_is_nearest_the_band():
 def test_a_number_outside_its_range_is_named(rule):
     with pytest.raises(ValueError, match="sampling"):
         rule.validate()
+
+
+def test_it_is_not_combined_with_help_for_groups_that_it_takes_out():
+    config = Config(loss=PolicyLoss(RefinementShaping()), refinement=Refinement(), sampling=DynamicSampling())
+    with pytest.raises(ValueError, match="refinement helps groups that are all wrong, which sampling takes out"):
+        config.resolved().validate()

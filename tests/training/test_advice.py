@@ -12,6 +12,11 @@ from entropy_rl.losses.cispo import CispoSurrogate
 from entropy_rl.losses.clip import ClippedSurrogate
 from entropy_rl.losses.policy_loss import PolicyLoss
 from entropy_rl.ops.schedules import Linear
+from entropy_rl.rewards.majority_vote import MajorityVote
+from entropy_rl.rewards.overlong import OverlongPenalty
+from entropy_rl.rewards.task_accuracy import TaskAccuracy
+from entropy_rl.rollout.filters import DynamicSampling
+from entropy_rl.tasks.countdown import Countdown
 from entropy_rl.training.advice import advice
 
 PPO = ClippedSurrogate()
@@ -23,6 +28,7 @@ SICK = [
     (Config(loss=PolicyLoss(PPO, gates=(ClipCov(fraction=Linear(7e-4, 1e-4, 9)),))), "use at least 7.1e-04"),
     (Config(loss=PolicyLoss(PPO, gates=(ClipCov(fraction=1e-2),)), advantages=GroupCentred()), "band (1, 5)"),
     (Config(loss=PolicyLoss(CispoSurrogate(epsilon_high=0.2))), "caps importance weights at 1.2"),
+    (Config(sampling=DynamicSampling(), reward=OverlongPenalty(11, 10)), "without a component 'accuracy'"),
 ]
 HEALTHY = [
     Config(),
@@ -33,6 +39,11 @@ HEALTHY = [
     Config(loss=PolicyLoss(PPO, gates=(ClipCov(fraction=0.0),))),  # switched off on purpose
     Config(loss=PolicyLoss(PPO, gates=(ClipCov(fraction=1e-2),)), advantages=GroupNormalized()),
     Config(loss=PolicyLoss(CispoSurrogate())),
+    Config(reward=OverlongPenalty(11, 10)),  # nothing is filtered
+    Config(sampling=DynamicSampling()),
+    Config(sampling=DynamicSampling(), reward=lambda problem, completion: float(completion.text == problem.answer)),
+    Config(sampling=DynamicSampling(), reward=MajorityVote(TaskAccuracy(Countdown()))),
+    Config(sampling=DynamicSampling(), reward=lambda problem, completion: 1 / 0),  # said when it is used
 ]
 
 
