@@ -138,7 +138,7 @@ def _judge(
     if count := getattr(config.reward, "anchors", 0):
         elder = dataclasses.replace(session.engine, group_size=count)
         prompts = [problem.prompt for problem in problems]
-        reference = session.publish(session.state.reference)
+        reference = session.publish(session.reference_params)
         anchors = elder(reference, prompts, draws, Purpose.ANCHOR, config.rollout.temperature)
     if "self_certainty" in getattr(config.reward, "requires", ()):
         certainties = self_certainties(params, rollout, policy=config.policy)

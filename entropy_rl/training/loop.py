@@ -73,7 +73,7 @@ def train_step(session: Session) -> None:
     """One rollout, its judgement, and the optimiser steps that it serves."""
     config, clock = session.config, metrics.Stopwatch()
     session.state, moved = session.references.move(session.step + 1, session.state)
-    params = session.publish(session.state.params)
+    params = session.publish(session.params)
     batch = collect(session, params, clock)
     trained = _refine(session, params, batch)
     clock.lap("time/reward")
