@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
+import re
 import subprocess
 import sys
 
 import pytest
 
 from entropy_rl.presets import load_config, preset_names
+from entropy_rl.problem import Problem
+from entropy_rl.tasks.text_task import TextTask
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 
@@ -19,11 +23,35 @@ def write(folder: pathlib.Path, text: str, name: str = "mine.py") -> str:
     return str(path)
 
 
+class Words(TextTask):
+    """In the place of a dataset that is not prepared here."""
+
+    def problems(self, split: str) -> list[Problem]:
+        return [Problem(f"{split}/{number}", f"What is {number} + {number}?", str(2 * number)) for number in range(600)]
+
+
 @pytest.mark.parametrize("name", preset_names())
-def test_every_preset_is_a_valid_run(name):
-    config = load_config(name)
-    config.validate()
+def test_every_preset_is_a_valid_run_and_needs_no_download_to_be_checked(name, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    config, text = load_config(name), (REPOSITORY / "configs" / f"{name}.py").read_text()
+    if config.task.tokenizer is None:
+        config = dataclasses.replace(config, task=Words())
+    made_for = re.search(r"Made for (\d+) devices", text)
+    config.validate(devices=int(made_for.group(1)) if made_for else 1)
     assert config.name == name
+
+
+def test_the_presets_of_the_paper_are_its_eleven_models_at_its_recipe():
+    runs = {name: load_config(name) for name in preset_names() if name.startswith("paper_")}
+    assert len({run.init.path for run in runs.values()}) == 11
+    for name, run in runs.items():
+        assert (run.rollout.prompts, run.rollout.responses, run.update.steps_per_rollout) == (256, 8, 8)
+        assert (run.rollout.prompt_tokens, run.rollout.response_tokens, run.rollout.temperature) == (2048, 8192, 1.0)
+        assert run.optimizer.learning_rate == (1e-6 if "32b" in name else 5e-7)
+        assert (run.optimizer.weight_decay, run.optimizer.max_gradient_norm) == (0.0, 1.0)
+    fractions = {name: run.loss.penalties[0].fraction for name, run in runs.items() if run.loss.penalties}
+    assert fractions == {"paper_qwen25_7b_kl_cov": 2e-3, "paper_qwen25_32b_kl_cov": 2e-4}
+    assert {run.loss.gates[0].fraction for run in runs.values() if run.loss.gates} == {2e-4}
 
 
 @pytest.mark.parametrize("name", preset_names())
