@@ -112,7 +112,7 @@ def _check_foreign(config: Config, task: str) -> None:
             f"init is WarmStart, which teaches {task} in its own tokens, but here the model's are used; use "
             "HuggingFace, FromRun or RandomWeights"
         )
-    if config.refinement is not None:
+    if config.refinement is not None and config.task.tokenizer is not None:
         raise ValueError(
             "refinement goes on from the opening of an answer in the task's own tokens, but here the model's are used; "
             "set refinement=none"

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from entropy_rl.problem import Problem, Role, Verdict
+from entropy_rl.tasks.critique import critique_prompt
 from entropy_rl.tasks.splits import SPLITS, check_index, check_split
 
 _BUCKETS = 1 << 32
@@ -55,6 +56,10 @@ class TextTask:
         from entropy_rl import verifier  # brings sympy: only who judges pays for it
 
         return verifier.verify_answer(problem.answer, response)
+
+    def refinement_prompt(self, problem: Problem, response: str, verdict: Verdict) -> str:
+        """The problem again, with the failed answer and why it failed: see critique.critique_prompt."""
+        return critique_prompt(problem, response, verdict)
 
     def roles(self, tokens: Sequence[int]) -> list[Role]:
         """Words have no grammar that would tell planning from execution."""

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from entropy_rl.problem import Problem, Task, Verdict
+from entropy_rl.problem import Problem, Verdict
 from entropy_rl.rewards.reward import Completion
 from entropy_rl.rewards.scoring import score_all
 from entropy_rl.rewards.task_accuracy import TaskAccuracy
@@ -60,17 +60,18 @@ def refine(
     groups, texts = len(problems), engine.texts(rollout)
     failed = np.flatnonzero(~is_correct(verdicts).reshape(groups, -1).any(axis=1))[:slots]
     last = {int(group): (int(group) + 1) * engine.group_size - 1 for group in failed}
-    asked = {g: task.refinement_prompt(problems[g], texts[row], verdicts[row]) for g, row in last.items()}
-    chosen = ([*asked] + [0] * slots)[:slots]  # always the same shape; the surplus is dropped
-    prompts = [asked.get(g, problems[g].prompt) for g in chosen]
     width = engine.prompt_tokens + engine.response_tokens
     refiner = dataclasses.replace(engine, group_size=1, prompt_tokens=width)
+    asked = {g: task.refinement_prompt(problems[g], texts[row], verdicts[row]) for g, row in last.items()}
+    asked = {g: prompt for g, prompt in asked.items() if refiner.fits(prompt)}  # words may have no room for a critique
+    chosen = ([*asked] + [0] * slots)[:slots]  # always the same shape; the surplus is dropped
+    prompts = [asked.get(g, problems[g].prompt) for g in chosen]
     temperature = float(np.asarray(rollout.temperature)[0])
     sampled = refiner(params, prompts, [draws[g] for g in chosen], Purpose.REFINEMENT, temperature)
-    answers = [_answer(task, problems[g], prompts[slot], sampled, slot) for slot, g in enumerate([*asked])]
+    answers = [_answer(engine, problems[g], prompts[slot], sampled, slot) for slot, g in enumerate([*asked])]
     finished = np.asarray(sampled.finished)
     completions = [
-        Completion(task.tokenizer.decode(tokens), len(tokens), bool(end))
+        Completion(engine.text(tokens), len(tokens), bool(end))
         for tokens, end in zip(answers, finished, strict=False)
     ]
     judged = score_all(reward or TaskAccuracy(task), [problems[g] for g in asked], completions)
@@ -83,28 +84,28 @@ def refine(
     figures = {"refinement/attempted": len(asked) / groups}
     if asked:
         figures["refinement/right"] = len(joining) / len(asked)
-    return _joined(rollout, list(verdicts), joining, task, figures)
+    return _joined(rollout, list(verdicts), joining, engine.tokenizer.pad_id, figures)
 
 
-def _answer(task: Task, problem: Problem, prompt: str, sampled: Rollout, slot: int) -> list[int]:
+def _answer(engine: Engine, problem: Problem, prompt: str, sampled: Rollout, slot: int) -> list[int]:
     """Tokens of the whole refined response: the opening that stood behind the bare prompt, and what was sampled."""
     tokens = np.asarray(sampled.responses)[slot][np.asarray(sampled.response_mask)[slot]].tolist()
     if not prompt.startswith(problem.prompt):
         return tokens
-    return task.tokenizer.encode(prompt)[len(task.tokenizer.encode(problem.prompt)) :] + tokens
+    return engine.tokenizer.encode(prompt)[len(engine.tokenizer.encode(problem.prompt)) :] + tokens
 
 
 def _joined(
     rollout: Rollout,
     verdicts: list[Verdict],
     joining: dict[int, tuple[list[int], Verdict]],
-    task: Task,
+    pad_id: int,
     figures: dict[str, float],
 ) -> Refined:
     responses, mask = np.array(rollout.responses), np.array(rollout.response_mask)
     finished, rows = np.array(rollout.finished), np.zeros(len(verdicts), bool)
     for row, (tokens, verdict) in joining.items():
-        responses[row], mask[row] = task.tokenizer.pad_id, False
+        responses[row], mask[row] = pad_id, False
         responses[row, : len(tokens)], mask[row, : len(tokens)] = tokens, True
         finished[row], rows[row], verdicts[row] = True, True, verdict
     put = lambda new, old: jax.device_put(new, old.sharding)  # noqa: E731

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import pathlib
-from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -14,63 +12,28 @@ from absl import app, flags
 from absl.testing import flagsaver
 
 from entropy_rl import evaluate, training
-from entropy_rl.config import AsCheckpoint, Config, EvaluationConfig, HuggingFace, RolloutConfig
-from entropy_rl.ops.optimizer import AdamW
-from entropy_rl.phases import UpdateConfig
-from entropy_rl.problem import Problem, Verdict
+from entropy_rl.problem import Problem
 from entropy_rl.tasks import datasets
 from entropy_rl.tasks.countdown import Countdown
 from entropy_rl.tasks.datasets import builder
 from entropy_rl.tasks.datasets.gsm8k import GSM8K
-from entropy_rl.tasks.text_task import TextTask
 from entropy_rl.training import benchmarks, subjects
 from entropy_rl.training.evaluation import Evaluation
 from entropy_rl.training.protocols import Protocol
-from tests.models.checkpoints import example
-from tests.rollout import tiny_tokenizers
 from tests.tasks import make_files
-
-VOCABULARY = 320
-WORDS = dataclasses.replace(example.QWEN, vocab_size=VOCABULARY)
-
-
-@dataclasses.dataclass(frozen=True)
-class Digest(TextTask):
-    """Half of all answers are right: those whose digest is even. Nobody can learn it, and sampling shows in it."""
-
-    count: int = 6
-
-    def problems(self, split: str) -> Sequence[Problem]:
-        return [Problem(f"digest/{split}/{n}", f"What is {n} + {n * n}?", str(n)) for n in range(self.count)]
-
-    def verify(self, problem: Problem, response: str) -> Verdict:
-        digest = hashlib.sha256(f"{problem.id}/{response}".encode("utf-8", "replace")).digest()[0]
-        return Verdict(float(digest % 2 == 0), answer=str(digest))
+from tests.training import words
+from tests.training.words import Digest
 
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory) -> str:
-    folder = tmp_path_factory.mktemp("model")
-    arrays = {name: 0.2 * array for name, array in example.tensors(WORDS).items()}
-    tiny_tokenizers.write(example.write(folder, WORDS, arrays))
-    return str(folder)
+    return words.write_model(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")
 def trained(published, tmp_path_factory) -> str:
     workdir = tmp_path_factory.mktemp("runs") / "run"
-    config = Config(
-        name="words",
-        task=Digest(),
-        policy=AsCheckpoint(compute_dtype="float32"),
-        init=HuggingFace(published),
-        rollout=RolloutConfig(prompts=4, responses=4, prompt_tokens=48, response_tokens=6),
-        optimizer=AdamW(learning_rate=0.03),
-        update=UpdateConfig(mini_batches=1),
-        evaluation=EvaluationConfig(every=0, problems=4, test_problems=4, samples=4),
-        steps=2,
-    )
-    training.run(config, str(workdir))
+    training.run(words.config(published, Digest()), str(workdir))
     return str(workdir)
 
 
@@ -194,7 +157,7 @@ def test_a_prepared_dataset_is_answered_by_its_name(published, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("values", "words"),
+    ("values", "message"),
     [
         ({}, "name either a run"),
         ({"run": "a", "model": "b"}, "name either a run"),
@@ -209,11 +172,11 @@ def test_a_prepared_dataset_is_answered_by_its_name(published, tmp_path):
         ({"model": "/no/such"}, "/no/such"),
     ],
 )
-def test_a_wrong_flag_is_answered_in_a_sentence(trained, published, values, words):
+def test_a_wrong_flag_is_answered_in_a_sentence(trained, published, values, message):
     named = {"RUN": trained, "MODEL": published}
     with pytest.raises(app.UsageError) as error:
         _evaluated(**{name: named.get(str(value), value) for name, value in values.items()})
-    assert words in str(error.value)
+    assert message in str(error.value)
 
 
 def test_a_run_in_a_tasks_own_tokens_answers_nothing_else(trained):

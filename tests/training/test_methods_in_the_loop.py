@@ -93,6 +93,12 @@ class Scripted:
         assert prompts[0] == "8 6 9 : 23 > 6 + 9 = 15"
         return rollout_of(["15 + 8 = 23", "", ""], group_size=1)
 
+    def fits(self, prompt):
+        return len(EASY.tokenizer.encode(prompt)) <= self.prompt_tokens
+
+    def text(self, tokens):
+        return EASY.tokenizer.decode(tokens)
+
     def texts(self, rollout):
         return [EASY.tokenizer.decode(np.asarray(row).tolist()) for row in rollout.responses]
 
