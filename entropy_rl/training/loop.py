@@ -128,7 +128,10 @@ def _experience(session: Session, trained: Refined) -> Experience:
     if config.refinement is not None:
         experience = _rescored_refinements(session, experience, trained.rows)
     if config.update.rescore:
-        old_logprobs, old_entropies = session.rescore(session.params, experience)
+        fresh = (experience.policy_version == session.state.step)[:, None]  # rows carried over keep what they have
+        stored = experience.old_logprobs, experience.old_entropies
+        scored = session.rescore(session.params, experience)
+        old_logprobs, old_entropies = jax.tree.map(lambda new, old: jnp.where(fresh, new, old), scored, stored)
         experience = dataclasses.replace(
             experience, old_logprobs=old_logprobs, old_entropies=old_entropies, rollout_logprobs=rollout.logprobs
         )

@@ -35,10 +35,14 @@ def test_the_run_fills_carries_over_and_refills(whole):
         assert after["sampling/carried"] == before["sampling/surplus"]  # all of it, and at once
 
 
-def test_rows_carried_over_are_off_policy_and_fresh_ones_are_not(whole, config):
-    """With one optimiser step per rollout every ratio is 1, but for the rows that an older policy sampled."""
-    one = dataclasses.replace(config, update=dataclasses.replace(config.update, mini_batches=1))
-    workdir = whole.parent / "one"
+@pytest.mark.parametrize("rescore", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_rows_carried_over_are_off_policy_and_fresh_ones_are_not(whole, config, rescore):
+    """With one optimiser step per rollout every ratio is 1, but for the rows that an older policy sampled.
+
+    Rescored, they are not given the log-probs of the present policy, whose ratio would be 1 too.
+    """
+    one = dataclasses.replace(config, update=dataclasses.replace(config.update, mini_batches=1, rescore=rescore))
+    workdir = whole.parent / f"one-{rescore}"
     training.run(one, str(workdir))
     for record in outcome(workdir)["metrics"][1:]:
         assert (record["update/log_ratio_abs_max"] > 0.0) == (record["sampling/carried"] > 0.0)
