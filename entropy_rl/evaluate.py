@@ -15,7 +15,7 @@ from entropy_rl import mistakes
 
 _RUN = flags.DEFINE_string("run", None, "The --workdir of a training run, local or gs://: its own task, as it did.")
 _MODEL = flags.DEFINE_string("model", None, "Instead of --run: a workdir, before and after; or a checkpoint or hub id.")
-_TASKS = flags.DEFINE_list("tasks", [], "With --model: prepared datasets by name; a run's own task by default.")
+_TASKS = flags.DEFINE_list("tasks", [], "With --model: names of prepared datasets, or files; else a run's own task.")
 _PROTOCOL = flags.DEFINE_string(
     "protocol", "paper", "With --model: paper (AIME and AMC sampled, else greedy) or avg32."
 )

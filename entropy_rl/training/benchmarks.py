@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import pathlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -16,7 +17,8 @@ from absl import logging
 from entropy_rl.lab import metrics as lab_metrics
 from entropy_rl.problem import Problem
 from entropy_rl.rollout.engine import Engine
-from entropy_rl.tasks import datasets
+from entropy_rl.tasks import datasets, files
+from entropy_rl.tasks.local import LocalProblems
 from entropy_rl.training import subjects
 from entropy_rl.training.engines import make_engine
 from entropy_rl.training.evaluation import Evaluation, evaluate, held_out
@@ -77,19 +79,25 @@ class Score:
 
 
 def tasks_named(names: Sequence[str], data_dir: str = "") -> dict[str, Any]:
-    """Published benchmarks by name, in the order given.
+    """Published benchmarks by name, in the order given; and files with the columns "question" and "answer".
 
     Raises:
       ValueError: for a name that is unknown or given twice.
     """
-    for position, name in enumerate(names):
-        if name not in datasets.BY_NAME:
+    found: dict[str, Any] = {}
+    for name in names:
+        if name in found:
+            raise ValueError(f"--tasks names {name} twice; name it once")
+        if name in datasets.BY_NAME:
+            found[name] = datasets.BY_NAME[name](data_dir=data_dir)
+        elif name.endswith(files.SUFFIXES):
+            found[name] = LocalProblems(name, validation_share=0.0, test=name, name=pathlib.Path(name).stem)
+        else:
             near = difflib.get_close_matches(name, datasets.BY_NAME, n=1)
             hint = f"did you mean {near[0]}? " if near else ""
-            raise ValueError(f"--tasks: {name!r} is unknown; {hint}There are {', '.join(datasets.BY_NAME)}")
-        if name in names[:position]:
-            raise ValueError(f"--tasks names {name} twice; name it once")
-    return {name: datasets.BY_NAME[name](data_dir=data_dir) for name in names}
+            known = f"{', '.join(datasets.BY_NAME)}, and files ({', '.join(files.SUFFIXES)})"
+            raise ValueError(f"--tasks: {name!r} is unknown; {hint}There are {known}")
+    return found
 
 
 def benchmark(name: str, task: Any, protocol: Protocol, most: int | None = None) -> Benchmark:
@@ -183,7 +191,9 @@ def table(scores: Sequence[Score]) -> str:
         columns = [score.values(state) for state in states] + ([score.changes] if len(states) > 1 else [])
         asked = score.benchmark
         cells = "".join(_cell(values, "+" if place == 2 else "") for place, values in enumerate(columns))
-        lines.append(f"{asked.name:<14}{asked.protocol!s:<15}{len(asked.problems):>8}{cells}".rstrip())
+        lines.append(
+            f"{pathlib.Path(asked.name).stem:<14}{asked.protocol!s:<15}{len(asked.problems):>8}{cells}".rstrip()
+        )
     if len(scores) > 1:
         means = [float(np.mean([score.values(state).mean() for score in scores])) for state in states]
         means += [means[1] - means[0]] if len(states) > 1 else []

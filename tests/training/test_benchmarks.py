@@ -110,9 +110,13 @@ def test_the_table_shows_before_after_and_change_in_percent_with_a_mean():
     assert benchmarks.table([_score("gsm8k", None, [[True]])]).splitlines()[0].split()[3:] == ["score", "95", "%"]
 
 
-def test_names_are_looked_up_and_a_near_miss_is_suggested():
+def test_names_and_files_are_looked_up_and_a_near_miss_is_suggested(tmp_path):
     assert list(benchmarks.tasks_named(["math500", "gsm8k"], "/data")) == ["math500", "gsm8k"]
     assert benchmarks.tasks_named(["gsm8k"], "/data")["gsm8k"] == datasets.Gsm8k(data_dir="/data")
+    path = tmp_path / "mine.jsonl"
+    path.write_text("".join(json.dumps({"question": f"{n}?", "answer": n}) + "\n" for n in range(7)))
+    asked = benchmarks.benchmark("mine", benchmarks.tasks_named([str(path)])[str(path)], Protocol(0.0, 1))
+    assert [problem.prompt for problem in asked.problems] == [f"{n}?" for n in range(7)]  # all of the file is the test
     with pytest.raises(ValueError, match="'aime2024' is unknown; did you mean aime24"):
         benchmarks.tasks_named(["aime2024"])
     with pytest.raises(ValueError, match="names gsm8k twice"):
