@@ -26,6 +26,7 @@ class Purpose(enum.IntEnum):
     MINI_BATCHES = 4
     ANCHOR = 5  # responses of the reference policy, beside those of TRAIN
     REFINEMENT = 6
+    CONVERSATION = 7
 
 
 def row_keys(seed: Array | int, purpose: Array | int, draws: Array, samples: Array) -> Array:
