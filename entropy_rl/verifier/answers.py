@@ -24,7 +24,8 @@ _CHOICE = re.compile(
     r"(?:(?:option|choice|answer)s?\s++)?+\(?([A-Ja-j])(?:\)|(?<=[A-J])[.:)](?:\s|$)|(?<=[A-J])$|$)(.*+)", re.I
 )
 _LETTERS = re.compile(r"\(?[A-J]\)?(?:(?:\s*+,\s*+|\s++and\s++|\s*+,\s*+and\s++|\s*+)\(?[A-J]\)?)*+")
-_SPACES = re.compile(r"(?<![A-Za-z0-9.]) ++| ++(?![A-Za-z0-9.])")
+_SPACES = re.compile(r"(?<![A-Za-z0-9.,]) ++| ++(?![A-Za-z0-9.])")  # "1, 234" is not "1,234"
+_VARIABLES = frozenset("abcdefghij")  # a small letter alone is no choice, but it may name one: "b" for "B"
 _QUIET = frozenset(("word", "symbol", "constant", "joint", ",", "-", "number", "function", "!", ":", ";"))
 _OPENING, _CLOSING = frozenset("([") | {"\\{", "{"}, frozenset(")]") | {"\\}", "}"}
 
@@ -63,7 +64,7 @@ def read_reference(text: str) -> Answer:
     """A reference in every way in which it can be read; never raises for any text."""
     try:
         text = clean(text)
-        letters = choice(text, many=True)
+        letters = choice(text, many=True) if text[:2].strip("(") not in _VARIABLES else ""
         plain = words(text) if is_text(text) else ""
     except (TooLarge, Unparsable) as error:
         return Answer(text[:4000], reason=str(error), canonical=printable(text))
@@ -185,7 +186,7 @@ def is_text(text: str) -> bool:
     """
     found = tokens(text)
     has_words = any(token.kind == "word" for token in found)
-    if not has_words or not all(token.kind in _QUIET for token in found):
+    if not has_words or found[0].text in quantities.CURRENCIES or not all(token.kind in _QUIET for token in found):
         return False
     if found[0].kind == "word" and found[0].text.lower() in vocabulary.NUMERALS:
         return False

@@ -18,6 +18,7 @@ from entropy_rl.verifier.nodes import (
     Symbol,
     TooLarge,
     Unparsable,
+    signature,
 )
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _symbol(parser: Parser, name: str) -> Node:
     if name[0] in _APPLIED and parser.at("(") and not parser.peek().spaced:
         parser.take()
         arguments, _ = parser.items((")",))
-        return Symbol(f"{name}({', '.join(map(_plain, arguments))})")
+        return Symbol(f"{name}({', '.join(map(signature, arguments))})")
     return Symbol(name)
 
 
@@ -135,14 +136,6 @@ def _subscript(parser: Parser) -> str:
         parts.append(parser.take().text[:20])
     parser.expect("}")
     return "".join(parts)
-
-
-def _plain(node: Node) -> str:
-    if isinstance(node, (Number, Symbol, Constant)):
-        return str(node.value if isinstance(node, Number) else node.name)
-    if isinstance(node, Call):
-        return f"{node.name}({', '.join(map(_plain, node.arguments))})"
-    raise Unparsable("a function of something that is no expression")
 
 
 def _bracket(parser: Parser, kind: str) -> Node:

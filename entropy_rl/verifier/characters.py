@@ -27,9 +27,10 @@ _THOUSANDS = re.compile(r"(?<=\d)\{,\}(?=\d{3})")
 _NARROW = re.compile(r"(?<=\d)\\[,;:! ](?=\d{3}(?!\d))")  # a thin space between thousands
 _DROPPED = re.compile(
     r"\\(?:left|right|displaystyle|textstyle|limits|bigl|bigr|Bigl|Bigr|big|Big|middle|mathstrut|rm|bf|it)(?![A-Za-z])"
-    r"|\\[!]|\\\(|\\\)|\\\[|\\\]|(?<!\\)\$|\\\$|``|''|\"|\*\*(?=\s*+$)|^\s*+\*\*"
+    r"|(?<!\\)\\[!()\[\]]|``|''|\"|\*\*(?=\s*+$)|^\s*+\*\*"
 )
-_SPACES = re.compile(r"\\(?:quad|qquad|enspace|thinspace)(?![A-Za-z])|\\[,;: ]|~|\s")
+_SPACES = re.compile(r"\\(?:quad|qquad|enspace|thinspace)(?![A-Za-z])|(?<!\\)\\[,;: ]|~|\s")
+_DELIMITER = re.compile(r"(?<!\\)\$")
 _RENAMED = (
     (re.compile(r"\\[dtc]frac(?![A-Za-z])"), r"\\frac"),
     (re.compile(r"\\[dt]binom(?![A-Za-z])"), r"\\binom"),
@@ -50,7 +51,9 @@ def clean(text: str) -> str:
     text = _RAISED.sub(lambda run: "^{" + "".join(_SUPERSCRIPTS[each] for each in run.group()) + "}", text)
     text = _LOWERED.sub(lambda run: "_{" + "".join(_SUBSCRIPTS[each] for each in run.group()) + "}", text)
     text = _THOUSANDS.sub("", text.translate(_TABLE))
-    text = _DROPPED.sub("", _NARROW.sub("", text))
+    if len(_DELIMITER.findall(text)) != 1:  # a single one is a currency
+        text = _DELIMITER.sub("", text)
+    text = _DROPPED.sub("", _NARROW.sub("", text)).replace("\\$", "$")
     text = _SPACES.sub(" ", text)
     for pattern, new in _RENAMED:
         text = pattern.sub(new, text)

@@ -96,8 +96,8 @@ def _digits(node: Node) -> str:
     """Digits and base; a number without base may stand for digits in the other's base."""
     if isinstance(node, Based):
         return node.digits
-    is_whole = isinstance(node, Number) and node.value.denominator == 1 and node.places is None
-    return str(node.value) if is_whole else ""  # type: ignore[union-attr]
+    is_whole = isinstance(node, Number) and node.value.denominator == 1 and node.value.numerator.bit_length() < 4000
+    return str(node.value) if is_whole and node.places is None else ""  # type: ignore[union-attr]
 
 
 def _is_collection(node: Node) -> bool:

@@ -14,7 +14,9 @@ PHRASES = ("answer is", "answer:", "answer =", "answer**:", "answer:**")
 _JOINT = re.compile(r"(?:[\s$,;]|\\\[|\\\]|\\\(|\\\)|\\text\{ ?(?:and|or) ?\}|\band\b|\bor\b)*")
 _TRIES = 32  # boxes that are looked at, from the end
 # Possessive throughout: no digit is read twice.
-_NUMBER = re.compile(r"(?<![\w.,])-?+[$€£]?+\d++(?:,\d{3}+)*+(?:\.\d++)?+(?:\s?+/\s?+\d++)?+(?:\s?+\\?+%)?+(?!\w)")
+_NUMBER = re.compile(
+    r"(?<![\w.,])-?+[$€£]?+\d++(?:,\d{3}+)*+(?:\.\d++)?+(?:\s?+/\s?+\d++)?+(?:\s?+\\?+%)?+(?!\w)", re.ASCII
+)
 _OPENED = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -68,12 +70,17 @@ def _box(response: str) -> str | None:
         start = max(response.rfind(command, 0, before) for command in BOXES)
         if start < 0:
             break
-        end, before = _group_end(response, start), start
+        opening, before = _opening(response, start), start
+        if opening is None and not boxes:
+            continue  # a box is only spoken of
+        end = None if opening is None else _group_end(response, opening)
         if end is None and not boxes:
-            continue
-        if end is None or boxes and not _JOINT.fullmatch(response, end, boxes[-1][0]):
+            return response[start : start + LONGEST]  # it does not close: nothing before it is the final answer
+        if opening is None or end is None or boxes and not _JOINT.fullmatch(response, end, boxes[-1][0]):
             break
-        content = response[response.index("{", start) + 1 : end - 1]
+        content = response[opening + 1 : end - 1]
+        if not content.strip() and not boxes:
+            continue
         boxes.append((start, end, content))
     if not boxes:
         return None
@@ -85,19 +92,23 @@ def _innermost(content: str) -> str:
     """A box that holds nothing but a box is that box."""
     for _ in range(4):
         inner = content.strip()
-        if not inner.startswith(BOXES) or _group_end(inner, 0) != len(inner):
+        opening = _opening(inner, 0) if inner.startswith(BOXES) else None
+        if opening is None or _group_end(inner, opening) != len(inner):
             break
-        content = inner[inner.index("{") + 1 : -1]
+        content = inner[opening + 1 : -1]
     return content
 
 
-def _group_end(text: str, start: int) -> int | None:
-    """Behind the brace that closes the first one after a command; None if there is none within LONGEST + 100."""
+def _opening(text: str, start: int) -> int | None:
+    """The brace behind a command, if it has one."""
     opening = start + (6 if text.startswith("\\boxed", start) else 5)
     while opening < len(text) and text[opening] in " \n\t":
         opening += 1
-    if opening >= len(text) or text[opening] != "{":
-        return None
+    return opening if text[opening : opening + 1] == "{" else None
+
+
+def _group_end(text: str, opening: int) -> int | None:
+    """Behind the brace that closes the one at `opening`; None if there is none within LONGEST + 100 characters."""
     depth, position = 0, opening
     limit = min(len(text), opening + LONGEST + 100)
     while position < limit:

@@ -42,9 +42,9 @@ _TOKEN = re.compile(
   | (?P<letters>[A-Za-z]++(?:'[a-z]{1,2}(?![A-Za-z]))?+)
   | (?P<relation><=|>=|!=|==|[<>=])
   | (?P<power>\*\*)
-  | (?P<other>[-+*/^_()\[\]{}|!,;:%&€£¢])
+  | (?P<other>[-+*/^_()\[\]{}|!,;:%&$€£¢])
     """,
-    re.VERBOSE,
+    re.VERBOSE | re.ASCII,
 )
 _GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})++(?!\d)")
 _BRACKETS = {"(": 1, "[": 1, "\\{": 1, ")": -1, "]": -1, "\\}": -1}  # in these a comma always separates
@@ -70,7 +70,7 @@ def tokens(text: str, prose: bool = False) -> list[Token]:
 
 
 def _scan(text: str, prose: bool) -> Iterator[Token]:
-    position, depth, spaced, grouped = 0, 0, False, _thousands(text)
+    position, depth, spaced, counted, grouped = 0, 0, False, False, _thousands(text)
     while position < len(text):
         match = _TOKEN.match(text, position)
         if match is None:
@@ -85,9 +85,10 @@ def _scan(text: str, prose: bool) -> Iterator[Token]:
             written = text[match.start() : position]
         else:
             depth += _BRACKETS.get(written, 0)
-        made = list(_made(match, kind or "", written, prose))
+        made = list(_made(match, kind or "", written, prose, counted))
         yield from [Token(made[0].kind, made[0].text, spaced), *made[1:]] if made else []
-        spaced = False
+        is_unit = counted and bool(made) and made[-1].kind == "word"  # "5 square cm"
+        spaced, counted = False, is_unit or kind in ("number", "mixed", "scientific") or written in ")}"
 
 
 def _thousands(text: str) -> bool:
@@ -97,8 +98,8 @@ def _thousands(text: str) -> bool:
     return set(commas) <= set(inside)
 
 
-def _made(match: re.Match[str], kind: str, written: str, prose: bool) -> Iterator[Token]:
-    """The tokens that one match stands for."""
+def _made(match: re.Match[str], kind: str, written: str, prose: bool, counted: bool) -> Iterator[Token]:
+    """The tokens that one match stands for; `counted`: it stands behind a number."""
     if kind in ("number", "scientific", "mixed", "repeating"):
         if sum(map(str.isdigit, written)) > DIGITS:
             raise TooLarge(f"a number of more than {DIGITS} digits")
@@ -112,12 +113,12 @@ def _made(match: re.Match[str], kind: str, written: str, prose: bool) -> Iterato
     elif kind == "command":
         yield from _command(written)
     elif kind == "letters":
-        yield from _letters(written, prose)
+        yield from _letters(written, prose or (counted and written in _UNIT_NAMES))
     elif kind == "relation":
         yield Token("relation", vocabulary.RELATIONS[written])
     elif kind == "power":
         yield Token("^", written)
-    elif written in "€£¢":
+    elif written in "$€£¢":
         yield Token("word", written)
     else:
         yield Token(written, written)
@@ -173,7 +174,7 @@ def _letters(run: str, prose: bool) -> Iterator[Token]:
     alphabetical = run.lower() in "abcdefghijklmnopqrstuvwxyz"
     if run not in vocabulary.NAMED and (
         prose or "'" in run or loose > 3 or (loose == 3 and not alphabetical and not _VOWELS.isdisjoint(run))
-        or (len(run) == 2 and run in _UNITS_OF_TWO) or run in ("no", "No")
+        or run in ("no", "No")
     ):  # fmt: skip
         yield Token("word", run)
         return
@@ -190,7 +191,7 @@ def _letters(run: str, prose: bool) -> Iterator[Token]:
 
 # "xi" is x times i more often than a Greek letter.
 _SPLIT_OFF = [name for name in vocabulary.NAMES_BY_LENGTH if name not in ("xi", "mu", "nu", "Re", "Im", "Xi", "Pi")]
-_UNITS_OF_TWO = ("cm", "mm", "km", "kg", "mg", "ft", "mi", "yd", "oz", "lb", "ml", "mL", "hr", "am", "pm", "in")
+_UNIT_NAMES = {name for name in (*vocabulary.UNITS, *vocabulary.ALIASES, "sq", "cu", "kmh") if len(name) > 1} - {"min"}
 
 
 def _names(run: str) -> Iterator[str]:

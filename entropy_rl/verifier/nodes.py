@@ -108,6 +108,18 @@ def children(node: Node) -> tuple[Node, ...]:
     return node.sides if isinstance(node, Relation) else ()
 
 
+def signature(node: Node) -> str:
+    """A text that only equal nodes share; numbers in hexadecimal, which Python writes at any length."""
+    if isinstance(node, Number):
+        return f"{node.value.numerator:x}/{node.value.denominator:x}"
+    if isinstance(node, (Symbol, Constant)):
+        return f"<{node.name}>"
+    if isinstance(node, Based):
+        return f"{node.digits}_{node.base}"
+    label = node.name if isinstance(node, Call) else node.kind if isinstance(node, Group) else "".join(node.signs)
+    return f"{label}({','.join(map(signature, children(node)))})"
+
+
 def symbols(node: Node) -> frozenset[str]:
     """The names of all variables in it."""
     if isinstance(node, Symbol):

@@ -169,12 +169,12 @@ def _log_of_unknown_base(value: Any) -> Any:
 
 
 def _gamma(name: str, values: list[Any]) -> Any:
-    if not all(_real(value) and 0 <= value < 1000 for value in values):
+    if not all(_real(value) and 0 <= value < 1500 for value in values):
         raise Inconclusive(f"{name} out of range")
     n = values[0]
     if name == "factorial":
         return _context.gamma(n + 1) if n < 45 else _range()
-    return _context.binomial(n, values[1]) if n < 190 else _range()
+    return _context.binomial(n, values[1])
 
 
 def _range() -> Any:

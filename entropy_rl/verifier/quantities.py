@@ -11,6 +11,7 @@ from entropy_rl.verifier.lexer import Token
 from entropy_rl.verifier.nodes import Unparsable
 
 MOST_WORDS = 5
+CURRENCIES = ("$", "€", "£")
 _POWERS = {"square": 2, "sq": 2, "cubic": 3, "cu": 3}
 
 
@@ -48,20 +49,27 @@ def split(tokens: Sequence[Token], letters: bool = False) -> tuple[list[Token], 
       Unparsable: if the words change what the number means ("5 or more", "about 5").
     """
     body, power = list(tokens), 1
+    if any(token.kind == "function" and token.text != "min" for token in body) and body[-1].text == "degree":
+        return body, Unit()  # the degrees of an angle
     if len(body) > 3 and body[-2].kind == "/" and body[-3].kind == "word" and body[-1].kind == "symbol":
         body[-1] = Token("word", body[-1].text)
-    if len(body) > 2 and body[-2].kind == "^" and body[-1].text in "23" and _is_word(body[-3], letters):
+    if len(body) > 2 and body[-2].kind == "^" and body[-1].text in "23" and _is_word(body[-3]):
         power = int(body[-1].text)
         del body[-2:]
-    elif (
-        len(body) > 4 and [each.kind for each in body[-4:]] == ["^", "{", "number", "}"] and _is_word(body[-5], letters)
-    ):
+    elif len(body) > 4 and [each.kind for each in body[-4:]] == ["^", "{", "number", "}"] and _is_word(body[-5]):
         if body[-2].text not in "23":
             return list(tokens), Unit()
         power = int(body[-2].text)
         del body[-4:]
+    behind = body[-2].kind if len(body) > 1 else ""
+    if letters and body[-1:] and body[-1].kind == "symbol" and len(body[-1].text) == 1 and body[-1].spaced:
+        body[-1] = Token("word", body[-1].text) if behind in ("number", "mixed", "}") else body[-1]
     words: list[str] = []
-    while len(body) > 1 and len(words) <= MOST_WORDS and _is_word(body[-1], letters):
+    if len(body) > 1 and body[0].kind == "word" and body[0].text in CURRENCIES:
+        words.append(body.pop(0).text)
+    elif len(body) > 2 and body[0].kind == "-" and body[1].text in CURRENCIES:
+        words.append(body.pop(1).text)
+    while len(body) > 1 and len(words) <= MOST_WORDS and _is_word(body[-1]):
         words.insert(0, body.pop().text)
         if len(body) > 2 and body[-1].kind == "/" and body[-2].kind == "word":  # km / h
             words[0] = f"{_singular(body[-2].text)}/{_singular(words[0])}"
@@ -71,12 +79,10 @@ def split(tokens: Sequence[Token], letters: bool = False) -> tuple[list[Token], 
     return body, _unit(words, power)
 
 
-def _is_word(token: Token, letters: bool) -> bool:
+def _is_word(token: Token) -> bool:
     if token.kind == "word" or (token.kind == "function" and token.text == "min"):
         return True
-    if token.kind == "%" or (token.kind == "command" and token.text == "degree"):
-        return True
-    return letters and token.kind == "symbol" and len(token.text) == 1 and token.spaced
+    return token.kind == "%" or (token.kind == "command" and token.text == "degree")
 
 
 def _unit(words: list[str], power: int) -> Unit:

@@ -17,6 +17,7 @@ from entropy_rl.verifier.nodes import (
     TooLarge,
     Undefined,
     contains,
+    signature,
     symbols,
 )
 from entropy_rl.verifier.numeric import Evaluator, Inconclusive, close, points
@@ -142,7 +143,7 @@ def _same_function(reference: Node, response: Node, names: tuple[str, ...]) -> b
 def _agree(reference: Node, response: Node, names: tuple[str, ...]) -> bool:
     """Whether two functions agree at every point at which the reference has a value."""
     is_complex, agreed = contains(reference, "i") or contains(response, "i"), 0
-    for point in points(names, f"{reference}={response}"):
+    for point in points(names, f"{signature(reference)}={signature(response)}"):
         try:
             truth = Evaluator(point, is_complex)(reference)
         except (Undefined, Inconclusive):
@@ -152,9 +153,13 @@ def _agree(reference: Node, response: Node, names: tuple[str, ...]) -> bool:
                 return False
         except Undefined:
             return False
+        except Inconclusive:
+            if not contains(response, "factorial", "binomial"):
+                raise
+            continue  # they leave the range soon
         agreed += 1
     if agreed < AGREEING:
-        raise Undecidable("the reference has too few values to compare")
+        raise Undecidable("the two have too few values to compare")
     return True
 
 
@@ -179,7 +184,7 @@ def proportional(reference: Node, response: Node) -> Fraction | int:
 
 def _numerically_proportional(reference: Node, response: Node, names: tuple[str, ...]) -> int:
     is_complex, ratio, agreed = contains(reference, "i") or contains(response, "i"), None, 0
-    for point in points(names, f"{reference}~{response}"):
+    for point in points(names, f"{signature(reference)}~{signature(response)}"):
         try:
             truth = Evaluator(point, is_complex)(reference)
         except (Undefined, Inconclusive):

@@ -19,8 +19,8 @@ from entropy_rl.verifier.scalars import Scalars, Undecidable
 ACCURACY = "accuracy"
 OUTCOMES = ("no_answer", "unparsable", "too_large")  # why an answer was not compared; components, each 0 or 1
 # What most answers are; possessive, and short enough for exact arithmetic at once.
-_PLAIN = re.compile(r"\$?+(-?+(?:\d{1,3}+(?:,\d{3}){1,9}+|\d{1,30}+))(?:/(\d{1,30}+)|\.(\d{1,30}+))?+\$?+")
-_PLAIN_FRACTION = re.compile(r"(-?+)\\[dt]?+frac\{(\d{1,30}+)\}\{(\d{1,30}+)\}")
+_PLAIN = re.compile(r"\$?+(-?+(?:\d{1,3}+(?:,\d{3}){1,9}+|\d{1,30}+))(?:/(\d{1,30}+)|\.(\d{1,30}+))?+\$?+", re.ASCII)
+_PLAIN_FRACTION = re.compile(r"(-?+)\\[dt]?+frac\{(\d{1,30}+)\}\{(\d{1,30}+)\}", re.ASCII)
 
 
 def verify_answer(reference: str, response: str, *, sources: Sequence[str] = SOURCES, rounding: bool = True) -> Verdict:

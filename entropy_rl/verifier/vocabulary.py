@@ -81,7 +81,8 @@ ALIASES = {
     **{"ounce": "oz", "liter": "L", "litre": "L", "l": "L", "ml": "mL", "milliliter": "mL", "millilitre": "mL"},
     **{"second": "s", "sec": "s", "minute": "min", "hour": "h", "hr": "h", "hrs": "h", "usd": "dollar"},
     **{"buck": "dollar"},
-    **{"¢": "cent", "€": "euro", "£": "pound sterling", "%": "percent", "deg": "degree", "miles per hour": "mph"},
+    **{"¢": "cent", "$": "dollar"},
+    **{"€": "euro", "£": "pound sterling", "%": "percent", "deg": "degree", "miles per hour": "mph"},
     **{"yr": "year", "a.m": "am", "p.m": "pm", "radian": "rad", "kmh": "km/h", "kph": "km/h", "joule": "J"},
     **{"newton": "N", "watt": "W", "volt": "V", "kelvin": "K", "pascal": "Pa", "hertz": "Hz", "mole": "mol"},
 }  # fmt: skip
