@@ -50,7 +50,7 @@ def test_a_mixture_has_no_end_and_repeats_the_small_task_more_often():
 
 
 def test_what_is_held_out_is_all_of_it_evenly_interleaved():
-    one, two = sums(60), sums(30, "few")
+    one, two = sums(120), sums(30, "few")
     mixture = Mixture(((one, 1.0), (two, 9.0)))
     size = mixture.size("test")
     assert size == one.size("test") + two.size("test")

@@ -60,6 +60,12 @@ def test_a_mixture_holds_its_shares_and_each_of_its_tasks_is_read_epoch_by_epoch
         assert len(set(mine[:size])) == size and set(mine[:size]) == set(mine[size : 2 * size])
 
 
+def test_each_seed_mixes_in_an_order_of_its_own():
+    task = Mixture({arithmetic(7): 1.0, arithmetic(5, "more"): 1.0})
+    orders = {tuple(one.problem.metadata["part"] for one in Stream(task, seed).take(20)) for seed in range(8)}
+    assert len(orders) > 4
+
+
 def test_the_training_task_of_a_pair_is_what_is_drawn():
     task = TrainTest(train=arithmetic(6), test=arithmetic(3, "test"))
     assert len({one.problem.id for one in Stream(task, 0).take(6)}) == 6
