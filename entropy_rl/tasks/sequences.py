@@ -14,8 +14,8 @@ from typing import ClassVar
 
 from entropy_rl.problem import Problem, Role, Verdict
 from entropy_rl.tasks import splits
-from entropy_rl.tasks.countdown.tokenizer import SymbolTokenizer
 from entropy_rl.tasks.draws import Draws
+from entropy_rl.tasks.symbols import SymbolTokenizer
 
 ASK = ">"
 _MAX_ATTEMPTS = 100_000  # draws in search of one problem; only an impossible configuration needs so many

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from entropy_rl.problem import Role
 from entropy_rl.tasks.countdown.arithmetic import Step
-from entropy_rl.tasks.countdown.tokenizer import SymbolTokenizer
+from entropy_rl.tasks.symbols import SymbolTokenizer
 
 # ASCII only: `\d` and `int` also take digits of other scripts. The bound keeps `int` away from very long strings.
 _NUMBER = "(?:0|[1-9][0-9]{0,8})"

@@ -12,8 +12,9 @@ from entropy_rl.problem import Problem, Role, Verdict
 from entropy_rl.tasks.countdown import demonstrations, hints, splits, verifier
 from entropy_rl.tasks.countdown.arithmetic import Numbers, Rules, count_routes, reachable, routes
 from entropy_rl.tasks.countdown.notation import Notation
-from entropy_rl.tasks.countdown.tokenizer import SymbolTokenizer
 from entropy_rl.tasks.draws import Draws
+from entropy_rl.tasks.splits import check_index, check_split
+from entropy_rl.tasks.symbols import SymbolTokenizer
 
 _MAX_ATTEMPTS = 100_000  # draws in search of one problem; only an impossible configuration needs so many
 
@@ -68,7 +69,7 @@ class Countdown:
 
     def size(self, split: str) -> int | None:
         """Problems of "validation" or "test"; None for "train", which is endless."""
-        _check_split(split)
+        check_split(split)
         return {"train": None, "validation": self.validation_problems, "test": self.test_problems}[split]
 
     def problem(self, split: str, index: int) -> Problem:
@@ -78,8 +79,7 @@ class Countdown:
           ValueError: if the split is unknown or the index lies outside it.
         """
         size = self.size(split)
-        if index < 0 or (size is not None and index >= size):
-            raise ValueError(f"index {index} is outside the {split} split; use 0 <= index < {size or 'any bound'}")
+        check_index(split, index, size)
         if size is not None:
             return _problem(self, *_held_out(self, split)[index])
         draws = Draws("countdown", self.seed, split, index)
@@ -207,11 +207,6 @@ def _problem(task: Countdown, numbers: tuple[int, ...], target: int) -> Problem:
         answer=_solution(task, key, target),
         metadata={"numbers": list(numbers), "target": target, "n_numbers": len(numbers)},
     )
-
-
-def _check_split(split: str) -> None:
-    if split not in splits.SPLITS:
-        raise ValueError(f"split {split!r} is unknown; use one of {', '.join(splits.SPLITS)}")
 
 
 def _check_fields(task: Countdown) -> None:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from entropy_rl.problem import Role
-from entropy_rl.tasks.countdown.tokenizer import SymbolTokenizer
 from entropy_rl.tasks.maze.grid import MOVES, Cell, Grid, moved
+from entropy_rl.tasks.symbols import SymbolTokenizer
 
 COLUMNS = "abcdefghi"
 LARGEST = len(COLUMNS)  # of width and height, so that every cell has a name of two characters

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 from entropy_rl.problem import Problem, Role, Verdict
 from entropy_rl.tasks import splits
-from entropy_rl.tasks.countdown.tokenizer import SymbolTokenizer
 from entropy_rl.tasks.draws import Draws
 from entropy_rl.tasks.maze import hints, notation, verifier
 from entropy_rl.tasks.maze.grid import (
@@ -22,6 +21,7 @@ from entropy_rl.tasks.maze.grid import (
     random_walk,
     shortest_counts,
 )
+from entropy_rl.tasks.symbols import SymbolTokenizer
 
 _MAX_ATTEMPTS = 100_000  # draws in search of one problem; only an impossible configuration needs so many
 

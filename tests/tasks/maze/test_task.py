@@ -104,6 +104,8 @@ def test_the_stated_share_of_demonstrations_misses_the_goal_and_nothing_else_is_
         if verdict.score == 0.0:
             misses += 1
             assert "not at the goal" in verdict.reason
+            visited = [problem.metadata["start"], *response.split(" ")[1::2]]
+            assert len(set(visited)) == len(visited)  # aimless, but in no circles
     assert abs(misses - 400) < 4 * 14.1  # standard deviation sqrt(800 / 4) = 14.1
 
 

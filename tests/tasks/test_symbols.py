@@ -1,8 +1,8 @@
 import pytest
 
 from entropy_rl.tasks.countdown import EASY, HARD, MULTI_DIGIT
-from entropy_rl.tasks.countdown.tokenizer import UNKNOWN
 from entropy_rl.tasks.draws import Draws
+from entropy_rl.tasks.symbols import UNKNOWN
 
 TIERS = pytest.mark.parametrize("task", [EASY, HARD, MULTI_DIGIT], ids=["easy", "hard", "digit"])
 
