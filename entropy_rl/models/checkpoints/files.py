@@ -16,6 +16,7 @@ Box = tuple[slice, ...]  # one slice of step 1 per axis, its ends filled in
 LOCAL_GAP = 0  # bytes
 REMOTE_GAP = 1 << 20  # bytes; a request takes about as long as they do
 CHUNK = 16 << 20  # bytes compared at a time
+ALIGNMENT = 64  # bytes
 
 
 class Files(contextlib.ExitStack):
@@ -39,7 +40,7 @@ class Files(contextlib.ExitStack):
         outer = tuple(_length(part) for part in wide[:partial])
         strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
         start = sum(part.start * stride for part, stride in zip(wide, strides, strict=True))
-        rows = np.empty((math.prod(outer), run), stored.dtype)
+        rows = _empty((math.prod(outer), run), stored.dtype)
         for row, position in zip(rows, np.ndindex(outer), strict=True):
             offset = start + sum(at * stride for at, stride in zip(position, strides, strict=False))
             self._fill(stored, offset * stored.dtype.itemsize, row)
@@ -88,6 +89,14 @@ def _widened(shape: tuple[int, ...], box: Box, gap: int) -> Box:
             break
         wide[axis] = slice(0, shape[axis])
     return tuple(wide)
+
+
+def _empty(shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:
+    """An array that begins where JAX wants it, so that on a CPU it becomes a JAX array without a copy."""
+    nbytes = math.prod(shape) * dtype.itemsize
+    memory = np.empty(nbytes + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + nbytes].view(dtype).reshape(shape)
 
 
 def _length(part: slice) -> int:

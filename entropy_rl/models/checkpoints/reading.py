@@ -159,10 +159,7 @@ def _parameter(
     sharding = target.sharding or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     where = _of_stored(sharding, tensor)
     if not tensor.stacked:
-        piece = _piece(files, index[tensor.name], tensor.split, where)
-        if tensor.order == tuple(range(piece.ndim)) and piece.dtype == target.dtype:
-            return piece
-        return _cast(piece, tensor.order, target.dtype, sharding)
+        return _owned(_piece(files, index[tensor.name], tensor.split, where), tensor.order, target.dtype, sharding)
     stack = _empty(target.shape, target.dtype, sharding)
     for layer in range(target.shape[0]):
         piece = _piece(files, index[tensor.named(layer)], tensor.split, where)
@@ -207,8 +204,9 @@ def _empty(shape: tuple[int, ...], dtype: Any, sharding: Sharding) -> Array:
     return jax.jit(lambda: jnp.zeros(shape, dtype), out_shardings=sharding)()
 
 
-def _cast(piece: Array, order: tuple[int, ...], dtype: Any, sharding: Sharding) -> Array:
-    return jax.jit(lambda x: x.transpose(order).astype(dtype), out_shardings=sharding)(piece)
+def _owned(piece: Array, order: tuple[int, ...], dtype: Any, sharding: Sharding) -> Array:
+    """A copy: on a CPU the piece lies in memory of NumPy's, which no update may be made in."""
+    return jax.jit(lambda x: jnp.copy(x.transpose(order)).astype(dtype), out_shardings=sharding)(piece)
 
 
 @functools.cache

@@ -30,7 +30,7 @@ from entropy_rl.types import Array, Params
 
 KINDS = {str(dtype): kind for kind, dtype in headers.DTYPES.items()}  # "bfloat16" -> "BF16"
 SHARD_BYTES = 5 * 10**9
-BLOCK = 64 << 20  # bytes of a table that leave the devices at a time
+BLOCK = 8 << 20  # bytes of a table that leave the devices at a time
 PART = ".part"
 # What belongs to a model beside its weights. Anything else stays behind: no Python, no pickles.
 LICENCES = re.compile(r"(LICENSE|NOTICE|USE_POLICY)(\.(txt|md))?")

@@ -56,6 +56,13 @@ def test_any_type_is_cast_to_any(stored, wanted, tmp_path):
     assert (np.asarray(params["final_norm"]) == norm).all()
 
 
+def test_a_loaded_table_can_be_updated_where_it_lies(arrays, tmp_path):
+    table = checkpoints.load(example.write(tmp_path, QWEN, arrays), QWEN, example.placed(QWEN))["embedding"]
+    before = table.unsafe_buffer_pointer()
+    after = jax.jit(lambda x: x + 1, donate_argnums=0)(table)
+    assert after.unsafe_buffer_pointer() == before
+
+
 def test_everything_that_does_not_fit_is_in_one_error(arrays, tmp_path):
     wrong = dict(arrays)
     del (
