@@ -26,6 +26,8 @@ _CHOICE = re.compile(
 _LETTERS = re.compile(r"\(?[A-J]\)?(?:(?:\s*+,\s*+|\s++and\s++|\s*+,\s*+and\s++|\s*+)\(?[A-J]\)?)*+")
 _SPACES = re.compile(r"(?<![A-Za-z0-9.,]) ++| ++(?![A-Za-z0-9.])")  # "1, 234" is not "1,234"
 _VARIABLES = frozenset("abcdefghij")  # a small letter alone is no choice, but it may name one: "b" for "B"
+_TIME = re.compile(r"\d?\d:\d\d(?::\d\d)?+", re.ASCII)  # as a ratio 12:00 would be 1:00
+_APPROXIMATELY = ("approx", "approxeq", "simeq", "sim")
 _QUIET = frozenset(("word", "symbol", "constant", "joint", ",", "-", "number", "function", "!", ":", ";"))
 _OPENING, _CLOSING = frozenset("([") | {"\\{", "{"}, frozenset(")]") | {"\\}", "}"}
 
@@ -87,7 +89,7 @@ def read(text: str, letters: bool = False) -> Answer:
     Raises:
       Unparsable, TooLarge: if it cannot be read.
     """
-    parts, joint = _split(_with_numerals(tokens(text)))
+    parts, joint = _split(_exact_part(_with_numerals(tokens(text))))
     if len(parts) > ITEMS:
         raise TooLarge(f"more than {ITEMS} answers")
     items, units = [], []
@@ -102,6 +104,17 @@ def read(text: str, letters: bool = False) -> Answer:
 
 def _scaled(node: Node, scale: int | Fraction) -> Node:
     return node if scale == 1 else Call("mul", (node, Number(Fraction(scale))))
+
+
+def _exact_part(found: list[Token]) -> list[Token]:
+    """What stands before an approximation: "1/3 = 0.333" with a wavy sign is 1/3, and "x" with one is what follows."""
+    places = [place for place, token in enumerate(found) if token.kind == "command" and token.text in _APPROXIMATELY]
+    if not places:
+        return found
+    before = found[: places[0]]
+    if len(before) == 1 and before[0].kind == "symbol" and len(places) == 1:
+        return found[places[0] + 1 :]
+    return before
 
 
 def _split(found: Sequence[Token]) -> tuple[list[list[Token]], str]:
@@ -136,6 +149,8 @@ def compare(reference: Answer, response: Answer, scalars: Scalars) -> str:
     ours, theirs = reference.value, response.value
     if ours is None or theirs is None:
         return "one of them has no value"
+    if _TIME.fullmatch(reference.text) and _TIME.fullmatch(response.text):
+        return "" if reference.text.lstrip("0") == response.text.lstrip("0") else "another time"
     if len(reference.units) == len(response.units) == 1:
         return _measured(ours, reference.units[0], theirs, response.units[0], scalars)
     united = {unit for unit in (*reference.units, *response.units) if unit.words}

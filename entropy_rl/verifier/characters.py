@@ -23,7 +23,8 @@ _WIDE = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F) if chr(code)
 _TABLE = str.maketrans(_SIGNS) | _WIDE
 _RAISED = re.compile(f"[{''.join(_SUPERSCRIPTS)}]++")
 _LOWERED = re.compile(f"[{''.join(_SUBSCRIPTS)}]++")
-_THOUSANDS = re.compile(r"(?<=\d)\{,\}(?=\d{3})")
+_THOUSANDS = re.compile(r"(?<=\d)(?:\{,\}|,\\!\s?+)(?=\d{3}(?!\d))")
+_SPACED = re.compile(r"(?<![\w.,^_{/ ])(?<![\w.,^_{/] )\d{1,3}(?: \d{3})++(?![\w.,/])")
 _NARROW = re.compile(r"(?<=\d)\\[,;:! ](?=\d{3}(?!\d))")  # a thin space between thousands
 _DROPPED = re.compile(
     r"\\(?:left|right|displaystyle|textstyle|limits|bigl|bigr|Bigl|Bigr|big|Big|middle|mathstrut|rm|bf|it)(?![A-Za-z])"
@@ -57,6 +58,7 @@ def clean(text: str) -> str:
     text = _SPACES.sub(" ", text)
     for pattern, new in _RENAMED:
         text = pattern.sub(new, text)
+    text = _SPACED.sub(lambda run: run.group().replace(" ", ""), text)
     text = text.strip(" ")
     while text.endswith((".", ",", ";", ":")) and not text.endswith("\\;"):
         text = text[:-1].rstrip(" ")

@@ -147,9 +147,18 @@ def _value_and_equation(reference: Node, response: Node, scalars: Scalars) -> st
 def _assigned(node: Relation) -> tuple[Node, ...] | None:
     """The values of "x = a" or "x = a = b"; None if it is no such chain, or x depends on itself."""
     first, *rest = node.sides
-    if set(node.signs) != {"="} or not isinstance(first, Symbol):
+    if set(node.signs) != {"="} or not _is_name(first):
         return None
-    return None if any(first.name in symbols(side) for side in rest) else tuple(rest)
+    return None if any(symbols(first) & symbols(side) for side in rest) else tuple(rest)
+
+
+def _is_name(node: Node) -> bool:
+    """A variable, a tuple of variables, or a segment such as AB."""
+    if isinstance(node, Group):
+        return node.kind == "()" and all(isinstance(item, Symbol) for item in node.items)
+    if isinstance(node, Call) and node.name == "mul":
+        return all(isinstance(each, Symbol) and each.name.isupper() for each in node.arguments)
+    return isinstance(node, Symbol)
 
 
 def _relations(reference: Relation, response: Relation, scalars: Scalars) -> str:

@@ -11,7 +11,9 @@ LONGEST = 4_000  # characters of a final answer; a longer one is not an answer
 BOXES = ("\\boxed", "\\fbox")
 PHRASES = ("answer is", "answer:", "answer =", "answer**:", "answer:**")
 # One character of a joint: two boxes with nothing else between them are one answer in two parts.
-_JOINT = re.compile(r"(?:[\s$,;]|\\\[|\\\]|\\\(|\\\)|\\text\{ ?(?:and|or) ?\}|\band\b|\bor\b)*")
+_JOINT = re.compile(
+    r"(?:[\s$,;&]|\\q?quad(?![A-Za-z])|\\[,;:!]|\\\[|\\\]|\\\(|\\\)|\\text\{,? ?(?:and|or) ?\}|\band\b|\bor\b)*"
+)
 _TRIES = 32  # boxes that are looked at, from the end
 # Possessive throughout: no digit is read twice.
 _NUMBER = re.compile(

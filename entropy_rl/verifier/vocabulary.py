@@ -82,7 +82,7 @@ ALIASES = {
     **{"second": "s", "sec": "s", "minute": "min", "hour": "h", "hr": "h", "hrs": "h", "usd": "dollar"},
     **{"buck": "dollar"},
     **{"¢": "cent", "$": "dollar"},
-    **{"€": "euro", "£": "pound sterling", "%": "percent", "deg": "degree", "miles per hour": "mph"},
+    **{"€": "euro", "£": "pound sterling", "%": "percent", "pct": "percent", "deg": "degree", "miles per hour": "mph"},
     **{"yr": "year", "a.m": "am", "p.m": "pm", "radian": "rad", "kmh": "km/h", "kph": "km/h", "joule": "J"},
     **{"newton": "N", "watt": "W", "volt": "V", "kelvin": "K", "pascal": "Pa", "hertz": "Hz", "mole": "mol"},
 }  # fmt: skip
