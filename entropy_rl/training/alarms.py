@@ -21,7 +21,7 @@ VALIDATION_LOSS = 0.8  # of the best pass@1
 SMOOTHING = 0.8  # weight of the past in the smoothed entropy and reward
 
 REMEDIES = {
-    "truncation": "raise the task's response length, or reward shorter answers",
+    "truncation": "raise rollout.response_tokens, or reward shorter answers",
     "no_signal": "use problems of another difficulty, more responses per prompt, or check the reward function",
     "silent_collapse": "raise the control's fraction or widen its band: its thresholds select nothing on this model",
     "explosion": "lower the entropy coefficient, the upper clip bound or the learning rate",
