@@ -124,7 +124,7 @@ def _round(session: Session, params: Any, clock: metrics.Stopwatch) -> _Round:
     verdicts, figures = _judge(session, params, problems, draws, rollout)
     if config.curriculum is not None:
         accuracies = [group.accuracy for group in groups.split(drawn, rollout, verdicts)]
-        session.stream.observe([one.problem for one in asked], processes.concatenated(np.asarray(accuracies)))
+        session.stream.observe([one.problem for one in asked], processes.concatenated(accuracies))
     clock.lap("time/reward")
     return _Round(drawn, rollout, verdicts, figures)
 
