@@ -5,12 +5,16 @@ from __future__ import annotations
 import pathlib
 import time
 
+import jax
 import pytest
 from transformers import PreTrainedTokenizerFast
 
+from entropy_rl.parallel.mesh import MeshShape, make_mesh
 from entropy_rl.rollout import template_sandbox, templates
+from entropy_rl.rollout.engine import Engine, pack_prompts
 from entropy_rl.rollout.templates import BOXED, Chat, Plain, between
 from entropy_rl.rollout.tokenizers import HuggingFaceTokenizer
+from tests.policies import TINY
 from tests.rollout import tiny_tokenizers
 
 PROMPTS = ["What is 12 + 34?", "\nlines\n\n", "ümläut 数学 🙂 {x} {{ y }} {% z %}", "1"]
@@ -167,3 +171,15 @@ def test_the_message_must_be_written_once(tmp_path):
 def test_the_process_that_renders_takes_libraries_from_where_they_are_installed():
     assert (pathlib.Path(template_sandbox.__file__).parent / "tokenizers.py").exists()  # it must not shadow the library
     assert template_sandbox.render("x", "{{ name }}", [([], False)], {"name": "fine"}) == ["fine"]
+
+
+def test_an_engine_stops_at_the_end_of_a_turn_and_leaves_it_out_of_the_text(tokenizer):
+    mesh = make_mesh(MeshShape(), jax.devices()[:1])
+    engine = Engine(TINY, tokenizer, mesh, 1, 128, 8, 0, Chat(), stop=("<|im_start|>",))
+    start, end = (tokenizer.encode_markup(name)[0] for name in ("<|im_start|>", "<|im_end|>"))
+    assert engine.end_ids == (tokenizer.eos_id, end, start)
+    said = tokenizer.encode("46")
+    assert engine.text([*said, end]) == engine.text(said) == "46" != engine.text([*said, start])
+    request = pack_prompts(["1", "1 + 1"], [0, 1], tokenizer, 128, Chat())
+    assert request.tokens[1][request.mask[1]].tolist() == Chat().encode("1 + 1", tokenizer)
+    assert request.mask.sum(axis=1).tolist() == [engine.prompt_length("1"), engine.prompt_length("1 + 1")]

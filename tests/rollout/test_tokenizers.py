@@ -165,3 +165,15 @@ def test_a_file_in_the_place_of_a_folder_is_named(tmp_path):
     file = pathlib.Path(tiny_tokenizers.write(tmp_path)) / "tokenizer.json"
     with pytest.raises(ValueError, match="is a file; give the folder"):
         HuggingFaceTokenizer(str(file)).encode("1")
+
+
+@pytest.mark.parametrize("text", [text for text in TEXTS if text] + ["</s> is no end", "<0x41>"])
+def test_sentence_pieces_are_encoded_and_come_back_too(tmp_path, text):
+    made = tiny_tokenizers.sentence_pieces()
+    settings = {"eos_token": "</s>", "bos_token": "<s>", "unk_token": "<unk>", "tokenizer_class": "LlamaTokenizer"}
+    tokenizer = HuggingFaceTokenizer(tiny_tokenizers.write(tmp_path, None, made, add_bos_token=True, **settings))
+    assert (tokenizer.pad_id, tokenizer.eos_ids, tokenizer.prefix) == (0, (2,), (1,))
+    tokens = tokenizer.encode(text)
+    assert tokenizer.control_ids.isdisjoint(tokens) and tokenizer.decode(tokens) == text
+    if "</s>" not in text:
+        assert [1, *tokens] == PreTrainedTokenizerFast.from_pretrained(tokenizer.path).encode(text)

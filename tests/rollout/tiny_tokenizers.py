@@ -7,7 +7,7 @@ import pathlib
 from typing import Any
 
 import tokenizers
-from tokenizers import decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 TEXTS = ["Please reason step by step, and put your final answer within boxed.", "What is 12 + 34? 46"] * 2
 CONTROLS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
@@ -59,3 +59,21 @@ def write(
     if generation is not None:
         (folder / "generation_config.json").write_text(json.dumps(generation))
     return str(folder)
+
+
+def sentence_pieces() -> tokenizers.Tokenizer:
+    """A BPE as that of Llama 2 and Mistral 7B: spaces are letters, unknown characters are bytes, <s> comes first."""
+    controls = ["<unk>", "<s>", "</s>"]
+    names = [*controls, *(f"<0x{byte:02X}>" for byte in range(256)), *"▁abcdefghijklmnopqrstuvwxyz0123456789W[]/INST?+"]
+    vocabulary = {name: token for token, name in enumerate(dict.fromkeys([*names, "▁W", "12"]))}
+    merges = [("▁", "W"), ("1", "2")]
+    made = tokenizers.Tokenizer(
+        models.BPE(vocab=vocabulary, merges=merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True)
+    )
+    made.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    made.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    made.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    made.add_special_tokens([tokenizers.AddedToken(name, normalized=False) for name in controls])
+    return made
