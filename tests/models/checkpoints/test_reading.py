@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from etils import epath
 
-from entropy_rl.models import checkpoints, lora
+from entropy_rl.models import checkpoints, families, lora
 from entropy_rl.models.checkpoints import files, headers, reading
+from entropy_rl.models.decoder import Decoder
 from tests.models.checkpoints import example
 from tests.models.checkpoints.example import QWEN
 
@@ -94,6 +95,28 @@ def test_a_tied_head_may_be_there_if_it_is_the_embedding(tmp_path):
     arrays["lm_head.weight"][-1, -1] += 1
     with pytest.raises(ValueError, match="says tie_word_embeddings, but lm_head.weight differs from model.embed"):
         checkpoints.load(example.write(tmp_path / "other", TIED, arrays), TIED, None)
+
+
+@pytest.mark.parametrize("prefix", ["language_model.model.", "model.language_model."])
+def test_the_text_model_is_found_inside_one_that_sees(prefix, tmp_path):
+    text = Decoder(
+        vocab_size=24, width=16, heads=4, kv_heads=2, head_width=8, feed_forward=32, activation="gelu_tanh",
+        qk_norm=True, norm_offset=1.0, post_norms=True, embedding_multiplier=4.0, tied_embeddings=True, layers=2,
+        layer_windows=(4, 0), rope_local_theta=1e4, rope_theta=1e6, query_scale=1 / 16,
+    )  # fmt: skip
+    arrays = example.tensors(text)
+    inside = {prefix + name.removeprefix("model."): array for name, array in arrays.items()}
+    inside["vision_tower.embeddings.weight"] = inside["multi_modal_projector.norm.weight"] = np.ones(3, np.float32)
+    nested = families.written(families.family_for(text), text)
+    config = {"architectures": ["Gemma3ForConditionalGeneration"], "text_config": nested}
+    folder = example.write(tmp_path / "sees", text, inside, **config)
+    assert checkpoints.read_decoder(folder) == text
+    params = checkpoints.load(folder, text, example.placed(text))
+    checkpoints.save(params, text, tmp_path / "text", folder)
+    assert checkpoints.read_config(tmp_path / "text")["architectures"] == ["Gemma3ForCausalLM"]
+    assert {name: data for name, (_, _, data) in example.raw_folder(tmp_path / "text").items()} == {
+        name: array.tobytes() for name, array in arrays.items()
+    }
 
 
 def test_another_architecture_is_told_apart_field_by_field(arrays, tmp_path):
@@ -180,6 +203,41 @@ def test_a_box_holds_what_a_slice_holds_and_reads_no_more(shape, gap, tmp_path, 
             block = opened.box(stored, shape, box)
             np.testing.assert_array_equal(block, array.reshape(shape)[box])
             assert opened.bytes_read == block.nbytes if not gap else opened.bytes_read >= block.nbytes
+
+
+class Remote:
+    """A file in an object store: without `readinto`, and every read is a request."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self.path, self.requests = path, 0
+
+    def __fspath__(self) -> str:
+        return "gs://bucket/" + self.path.name
+
+    def open(self, mode: str) -> Remote:
+        self.stream = self.path.open(mode)
+        self.seek = self.stream.seek
+        return self
+
+    def read(self, size: int) -> bytes:
+        self.requests += 1
+        return self.stream.read(size)
+
+    def __enter__(self) -> Remote:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.stream.close()
+
+
+def test_a_bucket_is_asked_once_where_the_bytes_between_are_few(tmp_path):
+    array = np.arange(600, dtype=np.float32)
+    remote = Remote(tmp_path / "f")
+    stored = dataclasses.replace(stored_array(tmp_path / "f", array), file=remote)
+    box = (slice(1, 5), slice(2, 4))
+    with files.Files() as opened:
+        np.testing.assert_array_equal(opened.box(stored, (6, 100), box), array.reshape(6, 100)[box])
+        assert (remote.requests, opened.bytes_read) == (1, 4 * 400)  # four rows of 100, whole
 
 
 def test_a_file_that_shrinks_while_it_is_read_is_found(tmp_path):

@@ -43,6 +43,17 @@ def test_what_transformers_wrote_comes_out_bit_for_bit(name, tmp_path):
     assert checkpoints.read_config(tmp_path / "out") == checkpoints.read_config(ORACLE / name)
 
 
+@pytest.mark.parametrize("name", ["qwen3", "gemma3"])
+def test_what_was_trained_comes_back_bit_for_bit(name, tmp_path):
+    decoder = checkpoints.read_decoder(ORACLE / name)
+    params = checkpoints.load(ORACLE / name, decoder, example.placed(decoder))
+    gradients = checkpoints.load(ORACLE / name / "gradients", decoder, example.placed(decoder))
+    trained = jax.tree.map(lambda weights, gradient: weights - 1e-3 * gradient, params, gradients)
+    checkpoints.save(trained, decoder, tmp_path / "out", source=ORACLE / name)
+    again = checkpoints.load(tmp_path / "out", decoder, example.placed(decoder))
+    jax.tree.map(np.testing.assert_array_equal, again, trained)
+
+
 @pytest.mark.parametrize("through", [jnp.float32, jnp.bfloat16])
 def test_bfloat16_weights_survive_float32_masters(source, through, tmp_path):
     checkpoints.save(params_of(source, through), QWEN, tmp_path / "out", source, dtype="bfloat16")
