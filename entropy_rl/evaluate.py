@@ -81,7 +81,8 @@ def _by_name(model: str) -> dict[str, object]:
         settings = dict.fromkeys(tasks, settings[""])
     asked = [benchmarks.benchmark(name, task, settings[name], _PROBLEMS.value) for name, task in tasks.items()]
     scores = benchmarks.run(subject, asked)
-    logging.info("%s, protocol %s\n%s", model, protocol.name, benchmarks.table(scores))
+    which = model if subject.step is None else f"{model} after step {subject.step}"
+    logging.info("%s, protocol %s\n%s", which, protocol.name, benchmarks.table(scores))
     return {
         "model": model,
         "step": subject.step,
