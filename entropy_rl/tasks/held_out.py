@@ -40,15 +40,23 @@ def carved(problems: Iterable[Problem], validation: float, test: float) -> dict[
     return splits
 
 
-def distinct(splits: Mapping[str, Sequence[Problem]], name: str) -> tuple[dict[str, list[Problem]], Counts]:
+def distinct(
+    splits: Mapping[str, Sequence[Problem]], name: str, elsewhere: Iterable[Problem] = ()
+) -> tuple[dict[str, list[Problem]], Counts]:
     """Each text once, and what is held out nowhere else: test first, then validation, then train keep theirs.
 
-    Texts are compared exactly, but for case, white space and the width of characters.
+    Texts are compared exactly, but for case, white space and the width of characters. Held-out problems come in the
+    order of a hash of their ids: sources are often sorted by subject or level, and a validation takes the first ones.
+
+    Args:
+      elsewhere: test problems of other datasets, which may stand in this test, but in no other split.
     """
     kept: dict[str, list[Problem]] = {split: [] for split in SPLITS}
     owners: dict[str, tuple[str, str]] = {}  # text to split and answer
     repeated = leaked = conflicting = 0
     for split in reversed(SPLITS):
+        if split == "validation":
+            owners = {text_key(problem.prompt): ("elsewhere", problem.answer) for problem in elsewhere} | owners
         for problem in splits.get(split, ()):
             key = text_key(problem.prompt)
             if key not in owners:
@@ -59,6 +67,8 @@ def distinct(splits: Mapping[str, Sequence[Problem]], name: str) -> tuple[dict[s
             repeated += owner == split
             leaked += owner != split
             conflicting += answer != problem.answer
+    for split in ("validation", "test"):
+        kept[split].sort(key=lambda problem: share_of(f"order/{problem.id}"))
     counts = Counts(repeated, leaked, conflicting)
     if repeated or leaked:
         logging.info("%s: left out %s", name, counts)

@@ -72,6 +72,13 @@ def test_what_is_held_out_is_not_trained_on_whatever_it_is_called():
     assert task.left_out.leaked == 1 and task.left_out.conflicting == 0
 
 
+def test_the_first_problems_of_a_held_out_split_are_a_fair_sample_of_a_sorted_file():
+    rows = [{"question": f"{n}?", "answer": n // 100} for n in range(400)]  # four subjects of a hundred each
+    task = Problems([{"question": "a", "answer": 1}], test=rows)
+    first = [task.problem("test", index).answer for index in range(80)]
+    assert all(8 <= first.count(subject) <= 32 for subject in "0123")  # 20 +- 3 standard deviations of 3.9
+
+
 def test_repeated_rows_count_once_and_contradictions_are_counted():
     rows = [*ROWS, {"question": "WHAT is 1 + 1?", "answer": 2}, {"question": "What is 2 + 2?", "answer": 5}]
     left_out = Problems(rows).left_out

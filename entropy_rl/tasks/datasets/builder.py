@@ -57,10 +57,7 @@ def prepare(dataset: Dataset, data_dir: str = "", manual_dir: str = "", others: 
     _check_counts(dataset, sources)
     splits = held_out.carved(sources.get("train", ()), dataset.validation_share, 0.0)
     splits["test"] = sources.get("test", [])
-    elsewhere = _tests_of(dataset, folder, others)
-    kept, counts = held_out.distinct({**splits, "test": splits["test"] + elsewhere}, dataset.name)
-    away = {problem.id for problem in elsewhere}
-    kept["test"] = [problem for problem in kept["test"] if problem.id not in away]
+    kept, counts = held_out.distinct(splits, dataset.name, _tests_of(dataset, folder, others))
     counts = Counts(repeated + counts.repeated, counts.leaked, conflicting + counts.conflicting)
     about = f"{dataset.title}. {dataset.citation}"
     path = write(dataset.name, dataset.version, kept, folder, about, dataset.homepage, dataset.licence)

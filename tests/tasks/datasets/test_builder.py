@@ -120,6 +120,21 @@ def test_dapo_loses_its_copies_its_instructions_and_what_is_held_out_elsewhere(t
     assert {problem.prompt for problem in found["train"]} <= {f"What is ${n}$?" for n in range(30)}
 
 
+def test_a_test_may_hold_what_another_test_holds(tmp_path):
+    """MATH-500 is a part of MATH's test: nothing is taken from it, and nothing counts as repeated."""
+    put(tmp_path, "math500", ROWS["math500"])
+    row = {"problem": ROWS["math500"]["problem"], "solution": r"$\boxed{2}$", "level": "Level 1", "type": "Prealgebra"}
+    other = row | {"problem": "What is $2+2$?"}
+    put(tmp_path, "math", row)
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(pyarrow.Table.from_pylist([row, other]), tmp_path / "math" / "train.parquet")
+    every = [task.dataset for task in datasets.TASKS]
+    builder.prepare(datasets.Math500.dataset, str(tmp_path / "data"), str(tmp_path))
+    done = builder.prepare(datasets.Math.dataset, str(tmp_path / "data"), str(tmp_path), every)
+    assert done.sizes["test"] == 1 and done.sizes["train"] + done.sizes["validation"] == 1
+    assert (done.left_out.repeated, done.left_out.leaked, done.left_out.conflicting) == (0, 1, 0)
+
+
 def test_prepared_again_it_is_replaced(tmp_path):
     for answer in (204, 205):
         put(tmp_path, "aime25", {"question": "Find $m$.", "answer": answer})
