@@ -98,7 +98,7 @@ def read(text: str, letters: bool = False) -> Answer:
         items.append(_scaled(parse(body), unit.scale))
         units.append(dataclasses.replace(unit, scale=1))
     value = items[0] if len(items) == 1 else Group("list", tuple(items), joint)
-    shown = canonical(value) + ("" if len(units) > 1 else "".join(f" {word}" for word in units[0].words))
+    shown = canonical(value) + (units[0].shown if len(units) == 1 else "")
     return Answer(text, value=value, units=tuple(units), canonical=printable(shown), has_symbols=bool(symbols(value)))
 
 

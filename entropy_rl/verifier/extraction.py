@@ -174,7 +174,7 @@ def _number(response: str) -> str | None:
     if last is None:
         return None
     before, after = tail[: last.start()].rstrip(" "), tail[last.end() :].lstrip(" ")
-    if before[-1:] and before[-1:] in "+-*/^_{[(\\|√×÷<>" or after[:1] and after[:1] in "+-*/^_}])!=\\|√×÷<>{[(°":
+    if before[-1:] and before[-1:] in "+-*/^_{[(\\|√×÷<>" or after[:1] and after[:1] in "+-*/^_}])!=\\|√×÷<>{[(°²³":
         return None
     return last.group()
 

@@ -30,6 +30,11 @@ class Unit:
     scale: int = 1
 
     @property
+    def shown(self) -> str:
+        """Behind a number in a normal form."""
+        return "".join(f" {word}" for word in self.words) + (f"^{self.power}" if self.power > 1 else "")
+
+    @property
     def known(self) -> tuple[int, Fraction] | None:
         """Family and factor of a unit of the vocabulary."""
         name = " ".join(self.words)

@@ -142,7 +142,8 @@ def _same_function(reference: Node, response: Node, names: tuple[str, ...]) -> b
 
 def _agree(reference: Node, response: Node, names: tuple[str, ...]) -> bool:
     """Whether two functions agree at every point at which the reference has a value."""
-    is_complex, agreed = contains(reference, "i") or contains(response, "i"), 0
+    is_complex = contains(reference, "i") or contains(response, "i")
+    agreed = left_out = 0
     for point in points(names, f"{signature(reference)}={signature(response)}"):
         try:
             truth = Evaluator(point, is_complex)(reference)
@@ -151,15 +152,17 @@ def _agree(reference: Node, response: Node, names: tuple[str, ...]) -> bool:
         try:
             if not close(truth, Evaluator(point, is_complex)(response)):
                 return False
+            agreed += 1
         except Undefined:
             return False
         except Inconclusive:
             if not contains(response, "factorial", "binomial"):
                 raise
-            continue  # they leave the range soon
-        agreed += 1
+            left_out += 1  # they leave the range soon
+    if agreed < AGREEING and left_out:
+        raise Inconclusive("too few values to compare")
     if agreed < AGREEING:
-        raise Undecidable("the two have too few values to compare")
+        raise Undecidable("the reference has too few values to compare")
     return True
 
 
