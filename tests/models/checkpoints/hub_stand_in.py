@@ -25,6 +25,7 @@ class Hub(http.server.ThreadingHTTPServer):
         self.gated: set[str] = set()
         self.down = False
         self.served: list[str] = []
+        self.resolved = 0  # times that a branch was looked up
         self.tokens: set[str | None] = set()
 
     @property
@@ -59,6 +60,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif revision not in ("main", COMMIT):
             self.answer(404, error="RevisionNotFound")
         elif what == "revision":
+            self.server.resolved += 1
             self.answer(200, json.dumps({"id": f"{owner}/{name}", "sha": COMMIT, "siblings": []}).encode())
         elif what == "tree":
             entries = [

@@ -56,6 +56,11 @@ def test_what_is_in_the_cache_is_used_when_the_hub_is_away(hub: Hub):
     assert checkpoints.fetch("org/model") == folder == checkpoints.fetch("org/model", hub_stand_in.COMMIT)
 
 
+def test_weights_are_those_of_the_config_though_the_branch_moves_on(hub: Hub):
+    assert checkpoints.fetch("org/model").name == hub_stand_in.COMMIT
+    assert hub.resolved == 1
+
+
 def test_companions_come_without_weights(hub: Hub):
     folder = checkpoints.fetch_companions("org/model")
     assert {*TAKEN, "config.json"} <= {path.name for path in folder.iterdir()}

@@ -101,6 +101,12 @@ def test_a_mistral_without_a_word_on_windows_has_one():
     assert families.read(silent).layer_windows == (4096,) * 32  # as transformers reads it; v0.3 says null
 
 
+def test_windows_of_qwen2_begin_behind_max_window_layers():
+    config = CONFIGS["Qwen2.5-7B"] | {"use_sliding_window": True, "max_window_layers": 26}
+    assert families.read(config).layer_windows == (0,) * 26 + (131_072,) * 2
+    assert families.read(config | {"sliding_window": None}).layer_windows == ()
+
+
 @pytest.mark.parametrize(("architecture", "decoder"), CASES, ids=str)
 def test_a_decoder_finds_its_family_and_comes_back_from_its_config(architecture, decoder):
     family = families.family_for(dataclasses.replace(decoder, compute_dtype="bfloat16", remat="full"))
