@@ -71,8 +71,7 @@ def refine(
     answers = [_answer(engine, problems[g], prompts[slot], sampled, slot) for slot, g in enumerate([*asked])]
     finished = np.asarray(sampled.finished)
     completions = [
-        Completion(engine.text(tokens), len(tokens), bool(end))
-        for tokens, end in zip(answers, finished, strict=False)
+        Completion(engine.text(tokens), len(tokens), bool(end)) for tokens, end in zip(answers, finished, strict=False)
     ]
     judged = score_all(reward or TaskAccuracy(task), [problems[g] for g in asked], completions)
     fits = [len(tokens) <= engine.response_tokens for tokens in answers]
