@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from entropy_rl.models import attention, checks, rope
+from entropy_rl.models import attention, checks, embedding, rope
 from entropy_rl.models.layers import Block, Outer, is_box, rms_norm
 from entropy_rl.models.lora import Lora
 from entropy_rl.ops import partition
@@ -142,7 +142,7 @@ class Decoder:
             response_hidden = self._finish(weights, response_hidden, r_attended)
             return (hidden, response_hidden), None
 
-        carry = (self._embed(params, prompts), self._embed(params, inputs))
+        carry = (self._embed(params, prompts, training=True), self._embed(params, inputs, training=True))
         layers = (params["layers"], self._constants())
         (hidden, response_hidden), _ = jax.lax.scan(self._recomputed(layer), carry, layers)
         first = jnp.repeat(hidden[:, -1:], group, axis=0)  # the last prompt token predicts the first response token
@@ -237,8 +237,8 @@ class Decoder:
         finished: Any = Block(self).apply({"params": weights}, hidden, attended, method=Block.finish)
         return partition.by_rows(finished)
 
-    def _embed(self, params: Params, tokens: Array) -> Array:
-        embedded = params["embedding"].astype(self.compute_dtype)[tokens]
+    def _embed(self, params: Params, tokens: Array, training: bool = False) -> Array:
+        embedded = embedding.lookup(params["embedding"], tokens, self.dtype, columns_split=training)
         if self.embedding_multiplier != 1.0:
             embedded = embedded * jnp.asarray(self.embedding_multiplier, self.compute_dtype)
         return partition.by_rows(embedded)

@@ -10,11 +10,15 @@ from entropy_rl.types import Array
 BATCH_AXES = ("data", "fsdp")  # the mesh axes that rows are split over, in this order
 
 
+def axis_sizes() -> dict[str, int]:
+    """Devices along each axis of the mesh in context; empty without a mesh."""
+    mesh = jax.sharding.get_abstract_mesh()
+    return dict(zip(mesh.axis_names, mesh.axis_sizes, strict=True)) if not mesh.empty else {}
+
+
 def batch_shards() -> int:
     """Number of pieces that the mesh in context cuts a batch into; 1 without a mesh."""
-    mesh = jax.sharding.get_abstract_mesh()
-    sizes = dict(zip(mesh.axis_names, mesh.axis_sizes, strict=True)) if not mesh.empty else {}
-    shards = 1
+    sizes, shards = axis_sizes(), 1
     for axis in BATCH_AXES:
         shards *= sizes.get(axis, 1)
     return shards
