@@ -33,6 +33,7 @@ LAYERS = flags.DEFINE_integer("layers", 28, "L; 28 is that of Qwen2.5-1.5B.", lo
 OUT = flags.DEFINE_string("out", None, "Where it is exported to; empty or missing.")
 STAGE = flags.DEFINE_enum("stage", None, ["import", "load", "export"], "How far this very process goes; set by itself.")
 
+REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 QWEN = Decoder(
     vocab_size=151_936, layers=28, width=1536, heads=12, kv_heads=2, head_width=128, feed_forward=8960,
     rope_theta=1e6, attention_bias=True, tied_embeddings=True, param_dtype="bfloat16", compute_dtype="bfloat16",
@@ -98,7 +99,7 @@ def measured(folder: str, out: str) -> dict[str, Any]:
             f"--out={out}",
             f"--stage={name}",
         ]
-        answers[name] = json.loads(subprocess.check_output(command, text=True).splitlines()[-1])
+        answers[name] = json.loads(subprocess.check_output(command, text=True, cwd=REPOSITORY).splitlines()[-1])
     weights = sum(array.nbytes for array in _tensors(pathlib.Path(folder)).values()) / 1e9
     peaks = {name: answer["peak"] for name, answer in answers.items()}
     return {

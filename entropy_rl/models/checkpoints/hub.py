@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -128,4 +129,15 @@ def _explained(path: str, revision: str | None) -> Iterator[None]:
         raise ValueError(
             f"the hub cannot be reached ({offline}) and {path} at revision {revision or 'main'} is not whole in the "
             "cache; fetch it where there is a network (hf download), and name its folder or bucket instead"
+        ) from error
+    except Exception as error:  # the hub's HTTP client has errors of its own, and which client it is has changed
+        if getattr(error, "errno", None) == errno.ENOSPC:
+            raise ValueError(
+                f"no space for {path} in the hub's cache; free some, or set HF_HOME to a folder on another disk"
+            ) from error
+        if not type(error).__module__.startswith(("httpx", "requests", "urllib3")):
+            raise
+        raise ValueError(
+            f"the connection to the hub broke while {path} came ({type(error).__name__}); run the same command again: "
+            "what is downloaded already is kept"
         ) from error

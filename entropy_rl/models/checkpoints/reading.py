@@ -89,6 +89,9 @@ def load(folder: str | os.PathLike[str], decoder: Decoder, placed: Params) -> Pa
             target = functools.reduce(lambda node, name: node[name], path, placed)
             node = functools.reduce(lambda node, name: node.setdefault(name, {}), path[:-1], params)
             node[path[-1]] = _parameter(files, index, tensor, target)
+            logging.log_every_n_seconds(
+                logging.INFO, "%s: %.3g GB read, up to %s", 10, folder, files.bytes_read / 1e9, "/".join(path)
+            )
         logging.info("%s: %.3g GB read by this process", folder, files.bytes_read / 1e9)
     return params
 

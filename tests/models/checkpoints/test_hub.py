@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import pathlib
 
+import huggingface_hub
 import pytest
 from huggingface_hub import constants
 
@@ -119,6 +121,28 @@ def test_a_half_fetched_model_is_not_taken_for_a_whole_one(hub: Hub, monkeypatch
     checkpoints.fetch_config("org/model")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(ValueError, match="cannot be reached|is not whole in the cache"):
+        checkpoints.fetch("org/model")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "no space for org/model in the hub's cache; free some"),
+        (type("ReadTimeout", (Exception,), {"__module__": "httpx"})(), r"broke while org/model came \(ReadTimeout\)"),
+    ],
+)
+def test_a_download_that_breaks_off_says_how_to_go_on(error, words, monkeypatch):
+    def broken(*_, **__):
+        raise error
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", broken)
+    with pytest.raises(ValueError, match=words):
+        checkpoints.fetch("org/model")
+
+
+def test_a_defect_of_ours_keeps_its_traceback(monkeypatch):
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: {}["defect"])
+    with pytest.raises(KeyError):
         checkpoints.fetch("org/model")
 
 
