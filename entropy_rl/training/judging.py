@@ -52,11 +52,11 @@ def completions(engine: Engine, rollout: Rollout, certainties: Array | None = No
     mean = lambda values: np.where(mask, np.asarray(values), 0.0).sum(axis=1) / np.maximum(lengths, 1)  # noqa: E731
     entropies, logprobs = mean(rollout.entropies).tolist(), mean(rollout.logprobs).tolist()
     certain = [None] * len(lengths) if certainties is None else mean(certainties).tolist()
-    finished = np.asarray(rollout.finished)
+    finished, tokens = np.asarray(rollout.finished), np.asarray(rollout.responses)
     return [
-        Completion(text, int(length), bool(end), *numbers)
-        for text, length, end, *numbers in zip(
-            engine.texts(rollout), lengths, finished, entropies, logprobs, certain, strict=True
+        Completion(text, int(length), bool(end), *numbers, tokens=tuple(row[counts].tolist()))
+        for text, length, end, *numbers, row, counts in zip(
+            engine.texts(rollout), lengths, finished, entropies, logprobs, certain, tokens, mask, strict=True
         )
     ]
 

@@ -99,7 +99,7 @@ speed/response_tokens_per_second   | tokens/s   |          | response tokens ove
 """
 
 _PATTERNS = {
-    "<name>": r"[^/]+",
+    "<name>": r".+",  # WeightedSum names the parts of its terms term/part
     "<Method>": r"[A-Za-z]\w*",
     "<k>": r"[1-9]\d*",
     "<split>": "(?:validation|test)",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from fractions import Fraction
 
 from entropy_rl.verifier.exact import NotExact, quotient, rational
@@ -65,13 +64,20 @@ def fraction(value: Fraction) -> str:
 
 def _polynomial(node: Node, names: tuple[str, ...]) -> str:
     numerator, denominator = quotient(node, names)
-    if not denominator.is_ground:
+    if not denominator.is_ground or len(numerator) > 40:
         raise NotExact
-    expanded = numerator * (1 / denominator.LC)
-    text = str(expanded.as_expr()).replace("**", "^")
+    text = ""
+    for powers, coefficient in numerator.terms():
+        value = coefficient / denominator.LC
+        value = Fraction(int(value.numerator), int(value.denominator))
+        parts = [name if power == 1 else f"{name}^{power}" for name, power in zip(names, powers, strict=True) if power]
+        if abs(value) != 1 or not parts:
+            parts.insert(0, fraction(abs(value)))
+        sign = "-" if value < 0 else "+"
+        text += (f" {sign} " if text else sign.strip("+")) + "*".join(parts)
     if len(text) > SHOWN:
         raise NotExact
-    return re.sub(r"v(\d++)", lambda match: names[int(match[1])], text)
+    return text or "0"
 
 
 def _digits(node: Node) -> str:

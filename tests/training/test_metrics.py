@@ -177,3 +177,9 @@ def test_laps_add_up_to_no_more_than_the_step():
     metrics.check_names(measured)
     assert measured["time/rollout"] + measured["time/update"] <= measured["time/step"]
     assert measured["speed/response_tokens_per_second"] == 100 / measured["time/rollout"]
+
+
+def test_parts_of_a_weighted_sum_are_declared_under_their_own_names():
+    metrics.check_names(["reward/component/maths/no_answer", "reward/component/failed"])
+    with pytest.raises(ValueError, match="not declared"):
+        metrics.check_names(["reward/components/maths"])
