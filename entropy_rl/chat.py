@@ -59,9 +59,14 @@ def _converse(speaker: Speaker) -> None:
 
 def _answer(speaker: Speaker, prompt: str) -> None:
     answer = speaker.ask(prompt)
-    sys.stdout.write(answer.text + "\n")
+    sys.stdout.write("".join(map(_shown, answer.text)) + "\n")
     sys.stdout.flush()
     logging.info("%s", answer)
+
+
+def _shown(character: str) -> str:
+    """What a model says is data: nothing of it may steer the terminal."""
+    return character if character.isprintable() or character in "\n\t" else "\N{REPLACEMENT CHARACTER}"
 
 
 if __name__ == "__main__":

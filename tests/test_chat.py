@@ -15,7 +15,7 @@ from entropy_rl import chat, presets, training
 from entropy_rl.config import RandomWeights
 from entropy_rl.models import checkpoints
 from entropy_rl.models.decoder import Decoder
-from entropy_rl.training.conversation import Speaker
+from entropy_rl.training.conversation import Answer, Speaker
 from tests.rollout import tiny_tokenizers
 from tests.training.resuming import CONFIG_FILE
 
@@ -124,3 +124,11 @@ def test_the_command_wants_one_model_that_is_there(run, tmp_path):
     with pytest.raises(app.UsageError, match="empty"):
         asked(str(tmp_path / "empty"), prompt="1")
     assert pathlib.Path(run).exists()
+
+
+def test_nothing_that_a_model_says_steers_the_terminal(monkeypatch, capsys):
+    answer = Answer("a\x1b[2J\nb\tc\x07", 3, 0.0, 1.0, True)
+    monkeypatch.setattr(Speaker, "__init__", lambda self, *arguments: None)
+    monkeypatch.setattr(Speaker, "ask", lambda self, prompt: answer)
+    asked("run", prompt="1")
+    assert capsys.readouterr().out == "a\N{REPLACEMENT CHARACTER}[2J\nb\tc\N{REPLACEMENT CHARACTER}\n"

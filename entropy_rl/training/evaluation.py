@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from absl import logging
 
 from entropy_rl.lab import metrics as lab_metrics
 from entropy_rl.problem import Problem, Task
@@ -59,9 +60,21 @@ def powers_of_two(limit: int) -> list[int]:
     return [1 << exponent for exponent in range(limit.bit_length()) if 1 << exponent <= limit]
 
 
-def held_out(task: Task, split: str, count: int) -> list[Problem]:
-    """The first `count` problems of a split."""
-    return [task.problem(split, index) for index in range(count)]
+def held_out(task: Task, split: str, count: int, fits: Callable[[str], bool] = lambda prompt: True) -> list[Problem]:
+    """The first `count` problems of a split, without those whose prompt is too long: they are counted and logged.
+
+    Raises:
+      ValueError: if none is left.
+    """
+    problems = [task.problem(split, index) for index in range(count)]
+    kept = [problem for problem in problems if fits(problem.prompt)]
+    if len(kept) < len(problems):
+        first = next(problem.id for problem in problems if not fits(problem.prompt))
+        text = f"{len(problems) - len(kept)} of {count} prompts of {split} are too long; the first is {first}"
+        if not kept:
+            raise ValueError(f"{text}. Raise rollout.prompt_tokens")
+        logging.warning("%s. They are left out; raise rollout.prompt_tokens to ask them", text)
+    return kept
 
 
 def evaluate(

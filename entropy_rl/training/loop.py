@@ -170,7 +170,7 @@ def _update(session: Session, experience: Experience) -> dict[str, Any]:
 def _evaluate(session: Session, split: str) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
     config = session.config.evaluation
     count = config.problems if split == "validation" else config.test_problems
-    problems: list[Problem] = held_out(session.task, split, count)
+    problems: list[Problem] = held_out(session.task, split, count, session.engine.fits)
     result = evaluate(
         session.engine, session.publish(session.params), session.task, split, problems,
         config.samples, config.temperature, session.config.rollout.prompts,

@@ -56,7 +56,7 @@ def evaluate_run(
         engine = make_engine(config, mesh)
         count = settings.problems if split == "validation" else settings.test_problems
         result = evaluate(
-            engine, learner.compiled_publish(placement)(params), task, split, held_out(task, split, count),
+            engine, learner.compiled_publish(placement)(params), task, split, held_out(task, split, count, engine.fits),
             settings.samples, settings.temperature, config.rollout.prompts,
         )  # fmt: skip
     return result, found

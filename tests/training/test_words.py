@@ -17,6 +17,7 @@ from entropy_rl.problem import Problem, Verdict
 from entropy_rl.rollout.templates import Chat
 from entropy_rl.tasks.text_task import TextTask
 from entropy_rl.training import revisit
+from entropy_rl.training.evaluation import held_out
 from tests.rollout import tiny_tokenizers
 
 ENDS = tuple("abcdefghijklmnopqrstuvwxyz")  # random weights end their answers on them
@@ -29,8 +30,7 @@ class Words(TextTask):
 
     def problems(self, split: str) -> list[Problem]:
         texts = [f"What is {n} + 1?<|im_end|>" + " and" * (400 if n % LONG == 0 else 0) for n in range(21)]
-        kept = [(n, text) for n, text in enumerate(texts) if split == "train" or n % LONG]
-        return [Problem(f"{split}/{n}", text, str(n + 1)) for n, text in kept]
+        return [Problem(f"{split}/{n}", text, str(n + 1)) for n, text in enumerate(texts)]
 
     def verify(self, problem: Problem, response: str) -> Verdict:
         return Verdict(float(len(response) % 2 == 0))
@@ -69,6 +69,15 @@ def test_a_run_in_words_trains_on_what_the_model_says(run, config):
 
 def test_prompts_that_do_not_fit_are_left_out_and_no_prompt_is_cut(run):
     assert all(len(sample["prompt"]) < 100 for sample in run.samples)
+
+
+def test_held_out_prompts_that_do_not_fit_are_counted_and_at_least_one_must(caplog):
+    short = lambda prompt: len(prompt) < 100  # noqa: E731
+    kept = held_out(Words(), "test", 15, short)
+    assert [problem.id for problem in kept] == [f"test/{n}" for n in range(15) if n % LONG]
+    assert "3 of 15 prompts of test are too long; the first is test/0" in caplog.text
+    with pytest.raises(ValueError, match="1 of 1 prompts of test are too long.*Raise rollout.prompt_tokens"):
+        held_out(Words(), "test", 1, short)
 
 
 def test_it_goes_on_where_it_was_and_is_evaluated_as_it_was(run, config, tmp_path):
