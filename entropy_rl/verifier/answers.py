@@ -28,6 +28,9 @@ _SPACES = re.compile(r"(?<![A-Za-z0-9.,]) ++| ++(?![A-Za-z0-9.])")  # "1, 234" i
 _VARIABLES = frozenset("abcdefghij")  # a small letter alone is no choice, but it may name one: "b" for "B"
 _TIME = re.compile(r"\d?\d:\d\d(?::\d\d)?+", re.ASCII)  # as a ratio 12:00 would be 1:00
 _APPROXIMATELY = ("approx", "approxeq", "simeq", "sim")
+_BETWEEN_DIGITS = re.compile(r"(?<=\d)[^a-z0-9]++(?=\d)")  # "team 3.5" is not "team 35"
+_UNSPOKEN = re.compile(r"(?!-\d|(?<=\d)\.(?=\d))[\W_]")
+_OTHERS = re.compile(r"(?<![A-Za-z])\(?[A-J][).:]|^\s*+(?:or|and|,|/|&)")  # "A) or B)" chooses nothing
 _QUIET = frozenset(("word", "symbol", "constant", "joint", ",", "-", "number", "function", "!", ":", ";"))
 _OPENING, _CLOSING = frozenset("([") | {"\\{", "{"}, frozenset(")]") | {"\\}", "}"}
 
@@ -65,7 +68,7 @@ def compact(text: str) -> str:
 def read_reference(text: str) -> Answer:
     """A reference in every way in which it can be read; never raises for any text."""
     try:
-        text = clean(text)
+        text = as_maths(clean(text))
         letters = choice(text, many=True) if text[:2].strip("(") not in _VARIABLES else ""
         plain = words(text) if is_text(text) else ""
     except (TooLarge, Unparsable) as error:
@@ -193,6 +196,11 @@ def _above_one(node: Node) -> bool:
         return False
 
 
+def as_maths(text: str) -> str:
+    """A cleaned text; "no solution" and its like as LaTeX."""
+    return vocabulary.WRITTEN.get(words(text), text) if len(text) < 60 else text
+
+
 def is_text(text: str) -> bool:
     """Whether a cleaned text is words and not mathematics.
 
@@ -211,7 +219,8 @@ def is_text(text: str) -> bool:
 
 def words(text: str) -> str:
     """The letters and digits of a text, in small letters, with one name for synonyms."""
-    plain = "".join(filter(str.isalnum, _WRAPPED.sub(r"\1", text).lower()))
+    lowered = _BETWEEN_DIGITS.sub(".", _WRAPPED.sub(r"\1", text).lower())
+    plain = _UNSPOKEN.sub("", lowered)
     return vocabulary.SYNONYMS.get(plain, plain)
 
 
@@ -226,4 +235,4 @@ def choice(text: str, many: bool = False) -> str:
         if len(set(letters)) == len(letters):
             return "".join(sorted(letters))
     match = _CHOICE.fullmatch(plain)
-    return match[1].upper() if match else ""
+    return match[1].upper() if match and not _OTHERS.search(match[2]) else ""

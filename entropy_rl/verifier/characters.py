@@ -28,7 +28,7 @@ _SPACED = re.compile(r"(?<![\w.,^_{/ ])(?<![\w.,^_{/] )\d{1,3}(?: \d{3})++(?![\w
 _NARROW = re.compile(r"(?<=\d)\\[,;:! ](?=\d{3}(?!\d))")  # a thin space between thousands
 _DROPPED = re.compile(
     r"\\(?:left|right|displaystyle|textstyle|limits|bigl|bigr|Bigl|Bigr|big|Big|middle|mathstrut|rm|bf|it)(?![A-Za-z])"
-    r"|(?<!\\)\\[!()\[\]]|``|''|\"|\*\*(?=\s*+$)|^\s*+\*\*"
+    r"|(?<!\\)\\[!()\[\]]|\"|\*\*(?=\s*+$)|^\s*+\*\*"
 )
 _SPACES = re.compile(r"\\(?:quad|qquad|enspace|thinspace)(?![A-Za-z])|(?<!\\)\\[,;: ]|~|\s")
 _DELIMITER = re.compile(r"(?<!\\)\$")

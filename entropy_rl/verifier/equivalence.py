@@ -76,6 +76,10 @@ def _compare(reference: Node, response: Node, scalars: Scalars) -> str:
         return _regions(reference, response)
     if isinstance(reference, Relation) or isinstance(response, Relation):
         return _value_and_equation(reference, response, scalars)
+    if (names := _named(reference)) and not _named(response):
+        return _in_order(names, reference, response, scalars)
+    if (names := _named(response)) and isinstance(reference, Group) and reference.kind == "()":
+        return _in_order(names, response, reference, scalars, swapped=True)
     if _is_collection(reference) or _is_collection(response):
         if not (_is_collection(reference) and _is_collection(response)):
             return "a different number of answers"
@@ -251,6 +255,29 @@ def _ratio(reference: Group, response: Group, scalars: Scalars) -> str:
         if not scalars.equal(Call("mul", (first, theirs)), Call("mul", (other, ours))):
             return "a different ratio"
     return ""
+
+
+def _named(node: Node) -> list[str]:
+    """The variables of "x = 2, y = 3" if they are different ones; they give its values an order."""
+    items = node.items if isinstance(node, Group) and node.kind in ("list", "set") else ()
+    names = [
+        item.sides[0].name
+        for item in items
+        if isinstance(item, Relation) and isinstance(item.sides[0], Symbol) and _assigned(item) is not None
+    ]
+    return names if len(names) == len(items) > 1 and len(set(names)) == len(names) else []
+
+
+def _in_order(names: list[str], named: Node, values: Node, scalars: Scalars, swapped: bool = False) -> str:
+    """x = 2, y = 3 against (2, 3), or against 2, 3."""
+    if isinstance(values, Relation) or any(isinstance(item, Relation) for item in children(values)):
+        return "other variables"
+    assigned = [item.sides[-1] for item in children(named) if isinstance(item, Relation)]
+    if isinstance(values, Group) and values.kind == "()":
+        order = sorted(range(len(names)), key=names.__getitem__)
+        assigned = [assigned[place] for place in order]
+    ours, theirs = Group("()", tuple(assigned)), Group("()", tuple(children(values)))
+    return _groups(theirs, ours, scalars) if swapped else _groups(ours, theirs, scalars)
 
 
 def _unordered(reference: Sequence[Node], response: Sequence[Node], scalars: Scalars) -> str:

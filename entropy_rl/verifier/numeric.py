@@ -22,7 +22,9 @@ from entropy_rl.verifier.nodes import Call, Constant, Node, Number, Symbol, TooL
 DIGITS, EQUAL, SMALL = 260, 200, 60  # of working; that must agree; range of magnitudes, as exponents of ten
 STEPS = 4_000  # operations for one value
 # Magnitudes of the points, with signs; those below 1 are for square roots of 1 - x^2 and the like.
-_SPANS = ((0, 1), (1, 10), (-1, 0), (10, 1000), (-10, -1), (0, 1), (1, 10), (-1000, -10))
+_FAR = 1000
+_SPANS = ((0, 1), (1, 10), (-1, 0), (10, _FAR), (-10, -1), (0, 1), (1, 10), (-_FAR, -10), (0, 0.5), (-0.5, 0.5), (0, 2))
+POINTS = 8  # that are looked at where all of them have a value
 
 
 class Inconclusive(Exception):
@@ -215,10 +217,15 @@ _FUNCTIONS: dict[str, Callable[[Any], Any]] = {
 _LARGEST = {**dict.fromkeys(("exp", "sinh", "cosh"), 130), "tanh": 60, "coth": 60}
 
 
-def points(names: Sequence[str], salt: str) -> list[dict[str, Fraction]]:
-    """One point per span: coordinates of 17 digits that a hash of `salt` decides."""
+def points(names: Sequence[str], salt: str, far: int = _FAR) -> list[dict[str, Fraction]]:
+    """One point per span: coordinates of 17 digits that a hash of `salt` decides.
+
+    Args:
+      far: the outermost spans end here; beyond the numbers in an answer, so that |x - 5000| is not 5000 - x.
+    """
     found = []
-    for index, (low, high) in enumerate(_SPANS):
+    for index, ends in enumerate(_SPANS):
+        low, high = (Fraction(end) * (far if abs(end) == _FAR else _FAR) / _FAR for end in ends)
         point = {}
         for name in names:
             digest = hashlib.sha256(f"{index}/{name}/{salt}".encode("utf-8", "backslashreplace")).digest()

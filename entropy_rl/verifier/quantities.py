@@ -67,7 +67,7 @@ def split(tokens: Sequence[Token], letters: bool = False) -> tuple[list[Token], 
         power = int(body[-2].text)
         del body[-4:]
     behind = body[-2].kind if len(body) > 1 else ""
-    if letters and body[-1:] and body[-1].kind == "symbol" and len(body[-1].text) == 1 and body[-1].spaced:
+    if letters and body[-1:] and body[-1].kind == "symbol" and body[-1].text in vocabulary.LETTERS and body[-1].spaced:
         body[-1] = Token("word", body[-1].text) if behind in ("number", "mixed", "}") else body[-1]
     words: list[str] = []
     if len(body) > 1 and body[0].kind == "word" and body[0].text in CURRENCIES:

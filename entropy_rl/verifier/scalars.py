@@ -16,11 +16,12 @@ from entropy_rl.verifier.nodes import (
     Relation,
     TooLarge,
     Undefined,
+    children,
     contains,
     signature,
     symbols,
 )
-from entropy_rl.verifier.numeric import Evaluator, Inconclusive, close, points
+from entropy_rl.verifier.numeric import POINTS, Evaluator, Inconclusive, close, points
 
 COMPARISONS = 300  # of expressions, in one verdict
 AGREEING = 3  # points that must agree before two functions are equal
@@ -140,11 +141,25 @@ def _same_function(reference: Node, response: Node, names: tuple[str, ...]) -> b
     return _agree(reference, response, names)
 
 
+def _points(reference: Node, response: Node, names: tuple[str, ...]) -> list[dict[str, Fraction]]:
+    far = max(1000, *(min(4 * _largest(node), 10**12) for node in (reference, response)))
+    return points(names, f"{signature(reference)}={signature(response)}", far)
+
+
+def _largest(node: Node) -> int:
+    """The largest number in an expression, rounded up."""
+    if isinstance(node, Number):
+        return abs(node.value.numerator) // node.value.denominator + 1
+    return max(map(_largest, children(node)), default=0)
+
+
 def _agree(reference: Node, response: Node, names: tuple[str, ...]) -> bool:
     """Whether two functions agree at every point at which the reference has a value."""
     is_complex = contains(reference, "i") or contains(response, "i")
     agreed = left_out = 0
-    for point in points(names, f"{signature(reference)}={signature(response)}"):
+    for point in _points(reference, response, names):
+        if agreed == POINTS:
+            break
         try:
             truth = Evaluator(point, is_complex)(reference)
         except (Undefined, Inconclusive):
@@ -187,7 +202,9 @@ def proportional(reference: Node, response: Node) -> Fraction | int:
 
 def _numerically_proportional(reference: Node, response: Node, names: tuple[str, ...]) -> int:
     is_complex, ratio, agreed = contains(reference, "i") or contains(response, "i"), None, 0
-    for point in points(names, f"{signature(reference)}~{signature(response)}"):
+    for point in _points(reference, response, names):
+        if agreed == POINTS:
+            break
         try:
             truth = Evaluator(point, is_complex)(reference)
         except (Undefined, Inconclusive):

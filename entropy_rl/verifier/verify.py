@@ -58,7 +58,7 @@ def verify_answer(reference: str, response: str, *, sources: Sequence[str] = SOU
         right, answer = quick
         return _right(answer) if right else _wrong(f"{answer} is not {truth.canonical}", answer)
     try:
-        text = clean(found.text)
+        text = answers.as_maths(clean(found.text))
     except TooLarge as error:
         return _wrong(str(error), "", "too_large")
     shown = printable(text)

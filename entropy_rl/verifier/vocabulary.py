@@ -49,7 +49,9 @@ MEANINGFUL = frozenset(SCALES).union(
     _words(
         "not no and or than minus plus times over half third quarter least most about more less fewer approximately "
         "between from to up under per each except without negative point if unless only nor neither either both "
-        "almost nearly around double twice triple thrice squared cubed root ago false wrong incorrect impossible"
+        "almost nearly around double twice triple thrice squared cubed root ago "
+        "tenth fifth fourth sixth seventh eighth ninth hundredth thousandth millionth halve pair couple below "
+        "above zero factorial choose power modulo mod base false wrong incorrect impossible"
     )
 )
 
@@ -86,6 +88,10 @@ ALIASES = {
     **{"yr": "year", "a.m": "am", "p.m": "pm", "radian": "rad", "kmh": "km/h", "kph": "km/h", "joule": "J"},
     **{"newton": "N", "watt": "W", "volt": "V", "kelvin": "K", "pascal": "Pa", "hertz": "Hz", "mole": "mol"},
 }  # fmt: skip
+# Single letters that are units behind a number and a space: "5 m".
+LETTERS = frozenset("msghLNJWVKCF")
+# Texts that are mathematics: the normal form of each, and how it is written.
+WRITTEN = {"no solution": r"\emptyset", "all real numbers": r"\mathbb{R}"}
 # Texts that say the same.
 SYNONYMS = {
     **dict.fromkeys(("dne", "doesnotexist", "doesntexist"), "does not exist"),
