@@ -16,6 +16,7 @@ from entropy_rl import convert, presets, training
 from entropy_rl.config import RandomWeights
 from entropy_rl.inits import FromRun, HuggingFace
 from entropy_rl.models import checkpoints, lora
+from entropy_rl.rollout.tokenizers import HuggingFaceTokenizer
 from entropy_rl.training import checkpoints as run_checkpoints
 from entropy_rl.training import snapshot
 from tests.models.checkpoints import example
@@ -90,6 +91,19 @@ def test_config_type_and_licence_are_those_of_the_checkpoint_that_the_run_starte
     converted(run=second, out=tmp_path / "again")  # the source is gone: said, and made anew
     assert "mine" not in checkpoints.read_config(tmp_path / "again")
     assert_same(loaded(tmp_path / "again"), saved(finished))
+
+
+def test_a_tokenizer_of_the_run_s_own_goes_along(finished, tmp_path):
+    run, tokenizer, source = tmp_path / "run", tmp_path / "tokenizer", published(tmp_path / "source")
+    tokenizer.mkdir()
+    for folder, content in ((source, "its old one"), (tokenizer, "another")):
+        (folder / "tokenizer.json").write_text(content)
+    shutil.copytree(finished, run)
+    changed = dataclasses.replace(CONFIG, init=HuggingFace(str(source)), tokenizer=HuggingFaceTokenizer(str(tokenizer)))
+    (run / "config.py").write_text(snapshot.as_python(changed))
+    converted(run=run, out=tmp_path / "out")
+    assert (tmp_path / "out" / "tokenizer.json").read_text() == "another"
+    assert (tmp_path / "out" / "LICENSE").read_text() == "as is"
 
 
 def test_adapters_are_merged_into_the_checkpoint_under_them(tmp_path):

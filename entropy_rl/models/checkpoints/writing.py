@@ -7,30 +7,26 @@ one.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
-import math
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 from absl import logging
 from etils import epath
-from jax.sharding import NamedSharding, PartitionSpec
 
 from entropy_rl.models import families
-from entropy_rl.models import lora as adapters
-from entropy_rl.models.checkpoints import headers, reading
+from entropy_rl.models.checkpoints import blocks, headers, reading
+from entropy_rl.models.checkpoints.blocks import Item
 from entropy_rl.models.decoder import Decoder
-from entropy_rl.types import Array, Params
+from entropy_rl.types import Params
 
 KINDS = {str(dtype): kind for kind, dtype in headers.DTYPES.items()}  # "bfloat16" -> "BF16"
 SHARD_BYTES = 5 * 10**9
-BLOCK = 8 << 20  # bytes of a table that leave the devices at a time
 PART = ".part"
 # What belongs to a model beside its weights. Anything else stays behind: no Python, no pickles.
 LICENCES = re.compile(r"(LICENSE|NOTICE|USE_POLICY)(\.(txt|md))?")
@@ -41,17 +37,6 @@ TOKENIZER = re.compile(
 
 
 @dataclasses.dataclass(frozen=True)
-class _Item:
-    """One tensor to be written."""
-
-    name: str
-    path: families.Path
-    tensor: families.Tensor
-    layer: int
-    nbytes: int
-
-
-@dataclasses.dataclass(frozen=True)
 class Export:
     """A checkpoint that can be written: everything is checked but the weights themselves."""
 
@@ -59,7 +44,7 @@ class Export:
     decoder: Decoder
     config: Mapping[str, Any]
     dtype: str
-    shards: tuple[tuple[_Item, ...], ...]
+    shards: tuple[tuple[Item, ...], ...]
     source: str | os.PathLike[str] | None
     tokenizer: str | os.PathLike[str] | None
 
@@ -142,7 +127,7 @@ def prepare(
     if dtype not in KINDS:
         raise ValueError(f"dtype {dtype!r} is not among {', '.join(KINDS)}; choose one of these")
     family, config = _described(decoder, source, dtype)
-    items = _items(family, decoder, headers.DTYPES[KINDS[dtype]].itemsize)
+    items = blocks.items(family, decoder, headers.DTYPES[KINDS[dtype]].itemsize)
     _require_room(folder, _total(items))
     shards = _sharded(items, shard_bytes)
     return Export(folder, decoder, config | dict(extra or {}), dtype, shards, source, tokenizer or source)
@@ -164,21 +149,6 @@ def _described(
     return family, config | {"dtype" if "dtype" in config else "torch_dtype": dtype}
 
 
-def _items(family: families.Family, decoder: Decoder, itemsize: int) -> list[_Item]:
-    """Every tensor: tables, then layer by layer, so that a reader can stop after any layer."""
-    tensors = family.tensors(decoder)
-    size = lambda tensor: math.prod(tensor.shape) * itemsize  # noqa: E731
-    outer = [
-        _Item(tensor.name, path, tensor, 0, size(tensor)) for path, tensor in tensors.items() if not tensor.stacked
-    ]
-    return outer + [
-        _Item(tensor.named(layer), path, tensor, layer, size(tensor))
-        for layer in range(decoder.layers)
-        for path, tensor in tensors.items()
-        if tensor.stacked
-    ]
-
-
 def _require_room(folder: epath.Path, needed: int) -> None:
     if jax.process_index() != 0:
         return
@@ -194,8 +164,8 @@ def _require_room(folder: epath.Path, needed: int) -> None:
             )
 
 
-def _sharded(items: list[_Item], shard_bytes: int) -> tuple[tuple[_Item, ...], ...]:
-    shards: list[list[_Item]] = [[]]
+def _sharded(items: list[Item], shard_bytes: int) -> tuple[tuple[Item, ...], ...]:
+    shards: list[list[Item]] = [[]]
     for item in items:
         if shards[-1] and _total(shards[-1]) + item.nbytes > shard_bytes:
             shards.append([])
@@ -203,7 +173,7 @@ def _sharded(items: list[_Item], shard_bytes: int) -> tuple[tuple[_Item, ...], .
     return tuple(map(tuple, shards))
 
 
-def _total(items: Sequence[_Item]) -> int:
+def _total(items: Sequence[Item]) -> int:
     return sum(item.nbytes for item in items)
 
 
@@ -211,7 +181,7 @@ def _file_name(number: int, count: int) -> str:
     return headers.SINGLE if count == 1 else f"model-{number + 1:05d}-of-{count:05d}.safetensors"
 
 
-def _write_shard(file: epath.Path | None, items: Sequence[_Item], params: Params, decoder: Decoder, dtype: str) -> None:
+def _write_shard(file: epath.Path | None, items: Sequence[Item], params: Params, decoder: Decoder, dtype: str) -> None:
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}  # without which transformers refuses the file
     end = 0
     for item in items:
@@ -223,18 +193,18 @@ def _write_shard(file: epath.Path | None, items: Sequence[_Item], params: Params
         end += item.nbytes
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # tensors begin at a multiple of 8
-    blocks = (block for item in items for block in _blocks(item, params, decoder, dtype))
+    leaving = (block for item in items for block in blocks.of(item, params, decoder, dtype))
     if file is None:
-        for _ in blocks:  # the other processes only take part in gathering
+        for _ in leaving:  # the other processes only take part in gathering
             pass
         return
     with file.open("wb") as stream:
         stream.write(len(text).to_bytes(8, "little") + text)
-        for block in blocks:
+        for block in leaving:
             stream.write(block.reshape(-1).view(np.uint8).data)
 
 
-def _write_index(folder: epath.Path, names: list[str], shards: Sequence[Sequence[_Item]], suffix: str) -> None:
+def _write_index(folder: epath.Path, names: list[str], shards: Sequence[Sequence[Item]], suffix: str) -> None:
     weight_map = {item.name: name for name, shard in zip(names, shards, strict=True) for item in shard}
     index = {"metadata": {"total_size": sum(map(_total, shards))}, "weight_map": dict(sorted(weight_map.items()))}
     file = folder / (headers.INDEX + suffix)
@@ -247,48 +217,3 @@ def _copy(wanted: re.Pattern[str], source: str | os.PathLike[str] | None, folder
     for path in () if source is None else epath.Path(source).iterdir():
         if wanted.fullmatch(path.name) and not path.is_dir():
             (folder / path.name).write_bytes(path.read_bytes())
-
-
-# From the devices ---------------------------------------------------------------------------------------------------
-
-
-def _blocks(item: _Item, params: Params, decoder: Decoder, dtype: str) -> Iterator[np.ndarray]:
-    """The bytes of a tensor in the order in which they are stored, a block of them at a time."""
-    leaf = functools.reduce(lambda node, name: node[name], item.path, params)
-    whole = None if leaf.is_fully_addressable else NamedSharding(leaf.sharding.mesh, PartitionSpec())
-    inverse = tuple(int(axis) for axis in np.argsort(item.tensor.order))
-    if item.tensor.stacked:
-        name = item.path[-1]
-        factors = {part: params["layers"].get(part) for part in (name + adapters.A, name + adapters.B)}
-        factors = {part: factor for part, factor in factors.items() if factor is not None}
-        scale = decoder.lora if factors else None
-        pieces = [_layer(name, scale, inverse, dtype, whole)({name: leaf} | factors, item.layer)]
-    else:
-        rows = max(1, BLOCK // max(1, item.nbytes // leaf.shape[0]))
-        starts = range(0, leaf.shape[0], rows)
-        pieces = (_rows(min(rows, leaf.shape[0] - start), dtype, whole)(leaf, start) for start in starts)
-    for piece in pieces:
-        block = np.asarray(piece if piece.is_fully_addressable else piece.addressable_data(0))
-        if dtype == "float16" and not np.isfinite(block).all():
-            raise ValueError(f"{item.name} does not fit float16; export as bfloat16 or float32")
-        yield np.ascontiguousarray(block)
-
-
-@functools.cache
-def _layer(name: str, lora: adapters.Lora | None, order: tuple[int, ...], dtype: str, whole: Any) -> Any:
-    """One layer of a stack, its adapter merged, transposed as it is stored."""
-
-    def take(stacks: dict[str, Array], layer: Array) -> Array:
-        one = {key: jax.lax.dynamic_slice_in_dim(stack, layer, 1) for key, stack in stacks.items()}
-        if lora is not None:
-            one = adapters.merge({"layers": one}, dataclasses.replace(lora, targets=(name,)))["layers"]
-        return one[name][0].transpose(order).astype(dtype)
-
-    return jax.jit(take, out_shardings=whole)
-
-
-@functools.cache
-def _rows(count: int, dtype: str, whole: Any) -> Any:
-    """So many rows of a table."""
-    take = lambda table, start: jax.lax.dynamic_slice_in_dim(table, start, count).astype(dtype)  # noqa: E731
-    return jax.jit(take, out_shardings=whole)

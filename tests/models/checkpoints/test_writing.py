@@ -15,7 +15,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from entropy_rl.models import checkpoints, lora, rope
-from entropy_rl.models.checkpoints import writing
+from entropy_rl.models.checkpoints import blocks, writing
 from entropy_rl.models.decoder import Decoder
 from tests.models.checkpoints import example
 from tests.models.checkpoints.example import QWEN
@@ -69,7 +69,7 @@ def test_the_safetensors_package_reads_it_and_its_config_is_the_source_s(source,
 
 
 def test_tables_leave_the_devices_in_blocks(source, monkeypatch, tmp_path):
-    monkeypatch.setattr(writing, "BLOCK", 7 * 16 * 4)  # 7 of 24 rows: 7 + 7 + 7 + 3
+    monkeypatch.setattr(blocks, "BLOCK", 7 * 16 * 4)  # 7 of 24 rows: 7 + 7 + 7 + 3
     params = params_of(source)
     checkpoints.save(params, QWEN, tmp_path / "out", dtype="float32")
     stored = load_file(tmp_path / "out" / "model.safetensors")
