@@ -18,10 +18,24 @@ MASKED = -1e30  # finite: a fully masked row averages its values instead of maki
 IMPLEMENTATIONS = ("auto", "xla", "cudnn", "splash")
 
 
-def choose(implementation: str, compute_dtype: str, softcap: float | None) -> str:
-    """The implementation that "auto" means here."""
-    del compute_dtype, softcap
-    return "xla" if implementation == "auto" else implementation
+def choose(implementation: str) -> str:
+    """The implementation that a configuration's `attention` means on this machine.
+
+    Only XLA's is built: the functions below, exact on every device, for every window, soft cap and padding. "auto" is
+    that one everywhere. "cudnn" (Ampere GPUs and newer, bfloat16) and "splash" (TPU) are names kept for the kernels to
+    come: they attend to one segment, and training here attends to two.
+
+    Raises:
+      ValueError: for one that is not built, or that no device has.
+    """
+    if implementation in ("auto", "xla"):
+        return "xla"
+    if implementation in IMPLEMENTATIONS:
+        raise ValueError(
+            f"policy.attention is {implementation!r}, a kernel that is not available yet; write 'auto', which takes "
+            "the fastest implementation that is, or 'xla'"
+        )
+    raise ValueError(f"policy.attention is {implementation!r}; choose {' or '.join(map(repr, IMPLEMENTATIONS))}")
 
 
 @dataclasses.dataclass(frozen=True)

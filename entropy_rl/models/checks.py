@@ -15,7 +15,6 @@ CHOICES = {
     "param_dtype": ("float32", "bfloat16"),
     "remat": ("none", "full", "dots", True, False),
     "activation": tuple(ACTIVATIONS),
-    "attention": attention.IMPLEMENTATIONS,
 }
 POSITIVE = (
     "rope_theta",
@@ -51,7 +50,7 @@ def validate(decoder: Decoder) -> None:
         rope.validate(decoder.rope_scaling)
     if decoder.lora is not None:
         decoder.lora.validate()
-    attention.choose(decoder.attention, decoder.compute_dtype, decoder.attention_softcap)
+    attention.choose(decoder.attention)
 
 
 def _validate_windows(decoder: Decoder) -> None:

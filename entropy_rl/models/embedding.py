@@ -1,8 +1,9 @@
 """Looking tokens up in a table that several devices share.
 
-Left to itself the compiler gathers a table whose rows are split before it looks anything up, and adds up whole tables of
-gradients. Here tokens travel to the table instead: each device looks up, in the piece that it holds, the tokens of every
-device that holds other columns of the same rows, sends each its columns, and the holders of other rows add nothing.
+Left to itself the compiler gathers a table whose rows are split before it looks anything up, and adds up gradients of
+whole tables. Here tokens travel to the table instead: each device looks up, in the piece that it holds, the tokens of
+every device that holds other columns of the same rows, sends each its columns, and the holders of other rows add
+nothing.
 """
 
 from __future__ import annotations
