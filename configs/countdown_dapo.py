@@ -4,7 +4,8 @@ Groups that are all right or all wrong are replaced by further prompts, at most 
 punishment has no work here: the task ends every answer in time.
 
 Run:     python -m entropy_rl.train --config=countdown_dapo --workdir=runs/countdown_dapo
-Result:  not yet measured
+Result:  test pass@1 .574 ± .032, pass@16 .672 ± .007, entropy .044 ± .009 nats/token; 3.0 rounds of prompts a step
+         (3 seeds; commits 2525666 and 6ea9440, other work in progress beside them; AMD EPYC)
 """
 
 import dataclasses
