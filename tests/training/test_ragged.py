@@ -23,8 +23,8 @@ from entropy_rl.rollout.sampling import Purpose
 from entropy_rl.tasks.countdown import HARD, MULTI_DIGIT
 from entropy_rl.training import update as updating
 from entropy_rl.training.experience import build_experience, rewards_of
-from entropy_rl.training.stream import Stream
 from entropy_rl.training.judging import is_correct, judge
+from entropy_rl.training.stream import Stream
 
 PROMPTS, GROUP = 8, 4
 
