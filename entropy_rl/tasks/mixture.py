@@ -75,6 +75,11 @@ class Mixture:
         """A problem of a task as one of the mixture."""
         return dataclasses.replace(problem, metadata={**problem.metadata, LABEL: _labels(self)[part], PART: part})
 
+    @property
+    def answers_are_maths(self) -> bool:
+        """Whether workers may judge by the verifier alone: all parts must say so."""
+        return all(getattr(task, "answers_are_maths", False) for task in self.tasks)
+
     def verify(self, problem: Problem, response: str) -> Verdict:
         """As the problem's own task judges."""
         return self.tasks[problem.metadata[PART]].verify(problem, response)
@@ -146,6 +151,12 @@ class TrainTest:
         """A problem of the training stream as it would be if the training task gave it."""
         problem = self.train.labelled(part, problem) if hasattr(self.train, "labelled") else problem
         return dataclasses.replace(problem, metadata={**problem.metadata, "split": "train"})
+
+    @property
+    def answers_are_maths(self) -> bool:
+        """Whether workers may judge by the verifier alone: all its tasks must say so."""
+        tasks = [task for task in (self.train, self.test, self.validation) if task]
+        return all(getattr(task, "answers_are_maths", False) for task in tasks)
 
     def verify(self, problem: Problem, response: str) -> Verdict:
         """As the problem's own task judges."""

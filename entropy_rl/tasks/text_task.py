@@ -51,6 +51,11 @@ class TextTask:
         check_index(split, index, self.size(split))
         return self.problems(split)[index]
 
+    @property
+    def answers_are_maths(self) -> bool:
+        """Whether `verify` is the verifier's word on `Problem.answer` and nothing more: workers may then judge."""
+        return type(self).verify is TextTask.verify
+
     def verify(self, problem: Problem, response: str) -> Verdict:
         """Judges one response by its final answer. Never raises on any text and never evaluates it."""
         from entropy_rl import verifier  # brings sympy: only who judges pays for it

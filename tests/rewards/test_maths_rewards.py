@@ -15,6 +15,8 @@ from entropy_rl.rewards.reward import Completion, OfGroup, as_verdict, in_proces
 from entropy_rl.rewards.scoring import score_all
 from entropy_rl.rewards.task_accuracy import TaskAccuracy
 from entropy_rl.tasks.countdown import EASY
+from entropy_rl.tasks.local import Problems
+from entropy_rl.tasks.mixture import Mixture
 
 HALF = Problem("h", "?", r"\frac{1}{2}")
 
@@ -123,3 +125,14 @@ def test_a_task_whose_answers_are_maths_travels_without_its_data():
     reward = TaskAccuracy(Maths())  # type: ignore[arg-type]
     assert not in_process(reward)
     assert reward.portable == MathsEquivalence(require_finished=True)
+
+
+def test_tasks_in_words_are_judged_by_workers_unless_they_have_a_verifier_of_their_own():
+    rows = [{"question": f"What is {n} + 1?", "answer": str(n + 1)} for n in range(20)]
+    maths = Problems(rows, prompt="question", answer="answer")
+    assert not in_process(TaskAccuracy(maths))
+    assert not in_process(TaskAccuracy(Mixture(((maths, 0.5), (maths, 0.5)))))
+    assert in_process(TaskAccuracy(Mixture(((EASY, 1.0),))))
+    problem = maths.problem("train", 0)
+    verdict = TaskAccuracy(maths)(problem, said(problem.answer))
+    assert verdict == TaskAccuracy(maths).portable(problem, said(problem.answer)) and verdict.score == 1.0
