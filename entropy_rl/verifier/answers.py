@@ -115,7 +115,7 @@ def _exact_part(found: list[Token]) -> list[Token]:
     if not places:
         return found
     before = found[: places[0]]
-    if len(before) == 1 and before[0].kind == "symbol" and len(places) == 1:
+    if not before or len(before) == 1 and before[0].kind == "symbol" and len(places) == 1:
         return found[places[0] + 1 :]
     return before
 
@@ -186,6 +186,8 @@ def _measured(ours: Node, unit: Unit, theirs: Node, its: Unit, scalars: Scalars)
             return ""
     if its.words == ("degree",) and not unit.words:
         return difference(ours, Call("degree", (theirs,)), scalars)
+    if unit.words == ("degree",) and not its.words:
+        return difference(Call("degree", (ours,)), theirs, scalars)
     return why
 
 

@@ -140,6 +140,8 @@ def _subscript(parser: Parser) -> str:
 
 def _bracket(parser: Parser, kind: str) -> Node:
     bars, parser.bars = parser.bars, 0
+    if kind == "\\{" and parser.at("symbol") and parser.peek(1).kind in (":", "|"):
+        return _described(parser, bars)
     items, closer = parser.items(_CLOSERS[kind])
     parser.bars = bars
     if len(items) > ITEMS:
@@ -158,6 +160,18 @@ def _bracket(parser: Parser, kind: str) -> Node:
     if len(items) == 1 or (not matching and len(items) != 2):
         raise Unparsable("brackets that do not match")
     return Group(kind + closer, tuple(items))
+
+
+def _described(parser: Parser, bars: int) -> Node:
+    """{x : x > 2}, a set by its condition."""
+    name = parser.take().text
+    parser.take()
+    condition = parser.relation()
+    parser.expect("\\}")
+    parser.bars = bars
+    if not (isinstance(condition, Relation) and Symbol(name) in condition.sides):
+        raise Unparsable("a set whose condition is not on its variable")
+    return condition
 
 
 def _argument(parser: Parser) -> Node:

@@ -66,6 +66,9 @@ def _with_sign(node: Node, upper: bool) -> Node:
 
 def _compare(reference: Node, response: Node, scalars: Scalars) -> str:
     reference, response = _single(reference), _single(response)
+    ours, theirs = _member(reference), _member(response)
+    if (ours or theirs) and not (ours and theirs and ours[0] != theirs[0]):
+        return _compare(ours[1] if ours else reference, theirs[1] if theirs else response, scalars)
     if isinstance(reference, Based) and isinstance(response, Based):
         return "" if reference == response else "another number, or another base"
     if isinstance(reference, Based) or isinstance(response, Based):
@@ -94,6 +97,13 @@ def _single(node: Node) -> Node:
     while isinstance(node, Group) and node.kind in ("list", "set") and len(node.items) == 1:
         node = node.items[0]
     return node
+
+
+def _member(node: Node) -> tuple[str, Node] | None:
+    """The variable and the set of "x in {1, 2}", where the set is one that can be listed."""
+    if isinstance(node, Relation) and node.signs == ("in",) and isinstance(node.sides[0], Symbol):
+        return (node.sides[0].name, node.sides[1]) if _is_collection(node.sides[1]) else None
+    return None
 
 
 def _digits(node: Node) -> str:
