@@ -137,12 +137,13 @@ class Block(nn.Module):
 
     def _adapted(self, name: str, x: Array, y: Array) -> Array:
         """y = x W with what the adapter adds, if the layer has one."""
-        if name not in self.adapters:
+        adapted = self.config.lora
+        if adapted is None or name not in self.adapters:
             return y
         a, b = self.adapters[name]
         contracted = a.ndim - 1
         low = jnp.tensordot(x, a, contracted)  # [B, T, r]
-        return y + self.config.lora.scale * jnp.tensordot(low, b, 1)
+        return y + adapted.scale * jnp.tensordot(low, b, 1)
 
 
 def is_box(leaf: Any) -> bool:
