@@ -60,7 +60,7 @@ def clean(text: str) -> str:
         text = pattern.sub(new, text)
     text = _SPACED.sub(lambda run: run.group().replace(" ", ""), text)
     text = text.strip(" ")
-    while text.endswith((".", ",", ";", ":")) and not text.endswith("\\;"):
+    while text.endswith((".", ",", ";", ":", "\\")):
         text = text[:-1].rstrip(" ")
     return text
 

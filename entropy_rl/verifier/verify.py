@@ -110,7 +110,7 @@ def exact_verdict(reference: str, response: str, sources: Sequence[str] = SOURCE
 @functools.lru_cache(maxsize=8192)
 def _cleaned(reference: str) -> str:
     found = final_answer(reference, ("box", "hash"))
-    return clean(found.text if found else reference)
+    return clean(found.text if found else reference.strip())
 
 
 def canonical_answer(response: str, *, sources: Sequence[str] = SOURCES) -> str:
@@ -122,7 +122,7 @@ def canonical_answer(response: str, *, sources: Sequence[str] = SOURCES) -> str:
 @functools.lru_cache(maxsize=8192)
 def _reference(reference: str) -> Answer:
     found = final_answer(reference, ("box", "hash"))
-    return answers.read_reference(found.text if found else reference)
+    return answers.read_reference(found.text if found else reference.strip())
 
 
 def _judged(truth: Answer, text: str, rounding: bool) -> tuple[str, str]:

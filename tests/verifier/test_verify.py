@@ -129,3 +129,7 @@ def test_verdicts_do_not_depend_on_the_process():
 def test_importing_the_verifier_brings_no_jax_and_no_numpy():
     code = "import sys, entropy_rl.verifier; sys.exit(any(name in sys.modules for name in ('jax', 'numpy', 'sympy')))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_reference_is_stripped_as_a_response_is():
+    assert verify_answer("0\\ ", boxed("0\\ ")).score == 1.0
