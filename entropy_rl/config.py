@@ -15,6 +15,7 @@ from entropy_rl.ops.optimizer import AdamW
 from entropy_rl.parallel.mesh import MeshShape
 from entropy_rl.phases import CheckpointConfig, EvaluationConfig, RolloutConfig, UpdateConfig
 from entropy_rl.references import FixedReference, Reference
+from entropy_rl.rewards.pool import Workers
 from entropy_rl.rollout.curriculum import Band, EasiestFirst
 from entropy_rl.rollout.filters import DynamicSampling
 from entropy_rl.rollout.refinement import Refinement
@@ -44,6 +45,8 @@ class Config:
       advantages: rewards to advantages.
       loss: surrogate, gates, penalties, shapers, aggregation.
       reward: None for the task's own verdict, or a reward function of rewards/.
+      workers: processes that judge answers within limits of time and memory, or None to judge in the trainer itself;
+        none are started where a verifier says that it is quick and sure to end, as those of the embedded tasks do.
       sampling: None to train on every group, or DynamicSampling to refill those without signal.
       curriculum: None for the order of the stream, or Band or EasiestFirst, by measured pass rates.
       steps: RL steps: rollouts, each followed by update.steps_per_rollout optimiser steps.
@@ -61,6 +64,7 @@ class Config:
     sampling: DynamicSampling | None = None
     curriculum: Band | EasiestFirst | None = None
     reward: Any = None
+    workers: Workers | None = Workers()
     reference: Reference | None = None
     refinement: Refinement | None = None
     advantages: Any = GroupNormalized()
@@ -123,6 +127,7 @@ class Config:
             config.sampling,
             config.curriculum,
             config.reward,
+            config.workers,
             config.reference,
             config.refinement,
             config.update,

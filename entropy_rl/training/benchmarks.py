@@ -22,6 +22,7 @@ from entropy_rl.tasks.local import LocalProblems
 from entropy_rl.training import subjects
 from entropy_rl.training.engines import make_engine
 from entropy_rl.training.evaluation import Evaluation, evaluate, held_out
+from entropy_rl.training.judging import open_pool
 from entropy_rl.training.protocols import Protocol
 from entropy_rl.training.subjects import AFTER, BEFORE, Subject
 
@@ -159,10 +160,11 @@ def _answered(
     share = subjects.devices_per_batch(subject.mesh)
     most = -(-len(asked.problems) // share) * share
     batch = min(max(rows // together // share, 1) * share, most)
-    return evaluate(
-        dataclasses.replace(engine, group_size=together), params, asked.task, SPLIT, asked.problems, samples,
-        asked.protocol.temperature, batch, progress,
-    )  # fmt: skip
+    with open_pool(subject.config.workers, asked.task, None) as pool:
+        return evaluate(
+            dataclasses.replace(engine, group_size=together), params, asked.task, SPLIT, asked.problems, samples,
+            asked.protocol.temperature, batch, progress, pool,
+        )  # fmt: skip
 
 
 class _Progress:

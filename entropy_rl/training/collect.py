@@ -142,10 +142,10 @@ def _judge(
         anchors = elder(reference, prompts, draws, Purpose.ANCHOR, config.rollout.temperature)
     if "self_certainty" in getattr(config.reward, "requires", ()):
         certainties = self_certainties(params, rollout, policy=config.policy)
-    verdicts = judge(session.engine, task, config.reward, problems, rollout, anchors, certainties)
+    verdicts = judge(session.engine, task, config.reward, problems, rollout, anchors, certainties, session.pool)
     if anchors is None:
         return verdicts, {}
-    right = is_correct(judge(session.engine, task, None, problems, anchors))
+    right = is_correct(judge(session.engine, task, None, problems, anchors, pool=session.pool))
     return verdicts, {"anchor/accuracy": float(right.mean())}
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ from absl import logging
 
 from entropy_rl.lab import metrics as lab_metrics
 from entropy_rl.problem import Problem, Task
+from entropy_rl.rewards.pool import Pool
 from entropy_rl.rollout.engine import Engine
 from entropy_rl.rollout.sampling import Purpose
 from entropy_rl.training.judging import is_correct, judge
-from entropy_rl.types import Params
+from entropy_rl.types import Params, Rollout
 
 PURPOSES = {"validation": Purpose.VALIDATION, "test": Purpose.TEST}
 
@@ -87,6 +89,7 @@ def evaluate(
     temperature: float,
     batch: int,
     progress: Callable[[int], None] = lambda done: None,
+    pool: Pool | None = None,
 ) -> Evaluation:
     """Samples and judges. Random numbers depend on problem and sample alone, so that evaluations of a run are paired.
 
@@ -96,13 +99,16 @@ def evaluate(
       samples: n for each.
       batch: problems per call, as in training.
       progress: called with the number of problems that are judged.
+      pool: of workers that judge.
     """
     calls = -(-samples // engine.group_size)
+    jobs = [(start, call) for start in range(0, len(problems), batch) for call in range(calls)]
+    sampled = _ahead(functools.partial(_sampled, engine, params, split, problems, temperature, batch), jobs)
     correct, answers, entropies, unit_entropies, tokens = [], [], 0.0, 0.0, 0
     for start in range(0, len(problems), batch):
         chunk = list(problems[start : start + batch])
-        filled = [chunk[i % len(chunk)] for i in range(batch)]  # always the same shape; the surplus is dropped
-        parts = [_judged(engine, params, task, split, filled, start, temperature, call) for call in range(calls)]
+        filled = _filled(problems, start, batch)
+        parts = [_judged(engine, task, filled, next(sampled), pool) for _ in range(calls)]
         kept = slice(0, len(chunk))
         correct.append(np.concatenate([part["correct"] for part in parts], axis=1)[kept, :samples])
         joined = [sum((part["answers"][row] for part in parts), [])[:samples] for row in range(len(chunk))]
@@ -117,21 +123,33 @@ def evaluate(
     )
 
 
-def _judged(
-    engine: Engine,
-    params: Params,
-    task: Task,
-    split: str,
-    problems: list[Problem],
-    start: int,
-    temperature: float,
-    call: int,
-) -> dict[str, Any]:
-    draws = range(start, start + len(problems))
-    prompts = [problem.prompt for problem in problems]
+def _filled(problems: Sequence[Problem], start: int, batch: int) -> list[Problem]:
+    """A batch of always the same shape; its surplus is dropped."""
+    chunk = problems[start : start + batch]
+    return [chunk[i % len(chunk)] for i in range(batch)]
+
+
+def _sampled(
+    engine: Engine, params: Params, split: str, problems: Sequence[Problem], temperature: float, batch: int,
+    start: int, call: int,
+) -> Rollout:  # fmt: skip
+    prompts = [problem.prompt for problem in _filled(problems, start, batch)]
     first = call * engine.group_size
-    rollout = engine(params, prompts, draws, PURPOSES[split], temperature, first_sample=first)
-    verdicts = judge(engine, task, None, problems, rollout)
+    return engine(params, prompts, range(start, start + batch), PURPOSES[split], temperature, first_sample=first)
+
+
+def _ahead(sample: Callable[..., Rollout], jobs: Sequence[tuple[int, int]]) -> Iterator[Rollout]:
+    """Rollouts in order, each dispatched before the one before it is judged: the device works while the host does."""
+    pending = sample(*jobs[0])
+    for job in jobs[1:]:
+        following = sample(*job)
+        yield pending
+        pending = following
+    yield pending
+
+
+def _judged(engine: Engine, task: Task, problems: list[Problem], rollout: Rollout, pool: Pool | None) -> dict[str, Any]:
+    verdicts = judge(engine, task, None, problems, rollout, pool=pool)
     shape = (len(problems), engine.group_size)
     mask = np.asarray(rollout.response_mask)
     total = lambda values: np.where(mask, np.asarray(values), 0.0).sum(axis=1).reshape(shape)  # noqa: E731

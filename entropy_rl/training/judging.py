@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -11,13 +12,25 @@ import numpy as np
 
 from entropy_rl.ops import certainty
 from entropy_rl.problem import Problem, Task, Verdict
-from entropy_rl.rewards.reward import Completion, GroupReward
+from entropy_rl.rewards.pool import Pool, Workers
+from entropy_rl.rewards.reward import Completion, GroupReward, in_process
 from entropy_rl.rewards.scoring import score_all, score_groups
 from entropy_rl.rewards.task_accuracy import TaskAccuracy
 from entropy_rl.rollout.engine import Engine
 from entropy_rl.types import Array, Params, Policy, Rollout
 
 RIGHT = 1.0  # the raw score of a right answer
+
+
+@contextlib.contextmanager
+def open_pool(workers: Workers | None, task: Task, reward: Any) -> Iterator[Pool | None]:
+    """The worker processes of a run; None if neither its reward nor its task's verifier needs any."""
+    judges = (TaskAccuracy(task), *([] if reward is None else [reward]))
+    if workers is None or all(map(in_process, judges)):
+        yield None
+        return
+    with workers.start() as pool:
+        yield pool
 
 
 def judge(
@@ -28,6 +41,7 @@ def judge(
     rollout: Rollout,
     anchors: Rollout | None = None,
     certainties: Array | None = None,
+    pool: Pool | None = None,
 ) -> list[Verdict]:
     """One verdict per row of a rollout, in its order.
 
@@ -36,13 +50,14 @@ def judge(
       problems: [P], those of the rollout's prompts.
       anchors: responses of the reference policy to the same problems, for a reward that asks for them.
       certainties: [B, T] self-certainty in nats, for a reward that requires it.
+      pool: of `open_pool`; judges what is not sure to end.
     """
     judged = completions(engine, rollout, certainties)
     reward = reward or TaskAccuracy(task)
     if isinstance(reward, GroupReward):
-        return score_groups(reward, problems, judged, [] if anchors is None else completions(engine, anchors))
+        return score_groups(reward, problems, judged, [] if anchors is None else completions(engine, anchors), pool)
     repeated = [problem for problem in problems for _ in range(len(judged) // len(problems))]
-    return score_all(reward, repeated, judged)
+    return score_all(reward, repeated, judged, pool)
 
 
 def completions(engine: Engine, rollout: Rollout, certainties: Array | None = None) -> list[Completion]:

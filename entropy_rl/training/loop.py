@@ -173,6 +173,6 @@ def _evaluate(session: Session, split: str) -> tuple[dict[str, float], dict[str,
     problems: list[Problem] = held_out(session.task, split, count, session.engine.fits)
     result = evaluate(
         session.engine, session.publish(session.params), session.task, split, problems,
-        config.samples, config.temperature, session.config.rollout.prompts,
+        config.samples, config.temperature, session.config.rollout.prompts, pool=session.pool,
     )  # fmt: skip
     return result.metrics(split), result.intervals()

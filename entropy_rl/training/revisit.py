@@ -15,6 +15,7 @@ from entropy_rl.parallel.mesh import make_mesh
 from entropy_rl.training import learner, snapshot, starting, workdirs
 from entropy_rl.training.engines import make_engine
 from entropy_rl.training.evaluation import PURPOSES, Evaluation, evaluate, held_out
+from entropy_rl.training.judging import open_pool
 
 
 def evaluate_run(
@@ -55,10 +56,12 @@ def evaluate_run(
         task, settings = asked.task, asked.evaluation
         engine = make_engine(config, mesh)
         count = settings.problems if split == "validation" else settings.test_problems
-        result = evaluate(
-            engine, learner.compiled_publish(placement)(params), task, split, held_out(task, split, count, engine.fits),
-            settings.samples, settings.temperature, config.rollout.prompts,
-        )  # fmt: skip
+        with open_pool(config.workers, task, None) as pool:
+            result = evaluate(
+                engine, learner.compiled_publish(placement)(params), task, split,
+                held_out(task, split, count, engine.fits), settings.samples, settings.temperature,
+                config.rollout.prompts, pool=pool,
+            )  # fmt: skip
     return result, found
 
 

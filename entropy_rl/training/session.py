@@ -19,6 +19,7 @@ from entropy_rl.config import Config
 from entropy_rl.parallel.devices import concrete
 from entropy_rl.parallel.mesh import make_mesh
 from entropy_rl.problem import Task
+from entropy_rl.rewards.pool import Pool
 from entropy_rl.rollout.engine import Engine
 from entropy_rl.rollout.sampling import Purpose
 from entropy_rl.training import (
@@ -39,6 +40,7 @@ from entropy_rl.training import (
     writers,
 )
 from entropy_rl.training.engines import make_engine
+from entropy_rl.training.judging import open_pool
 from entropy_rl.training.update import (
     Rescore,
     Update,
@@ -88,6 +90,7 @@ class Session:
     saved: int | None = None
     seconds: float = 0.0
     opened: float = dataclasses.field(default_factory=time.monotonic)
+    pool: Pool | None = None  # of workers that judge
     saving: float | None = None  # seconds that the last save blocked; part of the next step's record
 
     @property
@@ -193,6 +196,7 @@ def open_session(config: Config, folder: epath.Path, bases: str | None) -> Itera
         with watch.explained():
             session = _build(config, folder, placement, watch, store, screen, bases_folder)
             stack.callback(session.writers.close)
+            session.pool = stack.enter_context(open_pool(config.workers, config.task, config.reward))
             yield session
 
 

@@ -92,7 +92,7 @@ class Talkative(Countdown):
 
 def test_a_prompt_that_does_not_fit_is_named(tmp_path):
     config = dataclasses.replace(TINY, task=Talkative(max_value=6, validation_problems=8, test_problems=8))
-    with pytest.raises(ValueError, match="tokens; between 1 and 3 fit. Raise rollout.prompt_tokens"):
+    with pytest.raises(ValueError, match="8 of 8 prompts of test are too long; .* Raise rollout.prompt_tokens"):
         training.run(config, str(tmp_path / "run"))
 
 
@@ -166,7 +166,8 @@ def test_a_line_that_was_cut_is_written_again(whole, tmp_path):
 
 
 def test_a_full_disk_names_what_is_intact(whole, tmp_path, monkeypatch):
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, 0))
+    free = iter([1 << 40])  # enough when the run starts, none when it saves
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, next(free, 0)))
     with pytest.raises(OSError, match="free some space and run the same command again to resume"):
         training.run(TINY, str(tmp_path / "run"))
 
