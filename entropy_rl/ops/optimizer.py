@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from entropy_rl.ops import rounding, schedules
+from entropy_rl.types import Array, Params
 
 
 @flax.struct.dataclass
@@ -35,10 +36,10 @@ class AdamW:
     moments_dtype: str = flax.struct.field(pytree_node=False, default="float32")
 
     def transform(self) -> optax.GradientTransformation:
-        """The optax chain; the state's structure does not depend on the numbers. Updates are float32."""
+        """The optax chain; the state's structure does not depend on the numbers."""
         adamw = optax.adamw(self.learning_rate, self.beta1, self.beta2, self.epsilon, weight_decay=self.weight_decay)
         return optax.chain(
-            optax.clip_by_global_norm(self.max_gradient_norm), _in_float32(adamw, jnp.dtype(self.moments_dtype))
+            optax.clip_by_global_norm(self.max_gradient_norm), _stored_as(adamw, jnp.dtype(self.moments_dtype))
         )
 
     def validate(self) -> None:
@@ -55,22 +56,37 @@ class AdamW:
         schedules.check(self, "max_gradient_norm", 0.0, remedy="1e9 never clips", open_low=True)
 
 
-def _in_float32(inner: optax.GradientTransformation, stored: jnp.dtype) -> optax.GradientTransformation:
-    """`inner` computed in float32 whatever the parameters' type, its moments kept in `stored`."""
+def step(optimizer: AdamW, gradients: Params, state: Any, params: Params, key: Array) -> tuple[Params, Any]:
+    """One step: the parameters moved, and the optimiser's next state.
+
+    Where parameters or moments are bfloat16 the arithmetic is float32. It is elementwise, rounding included, so that a
+    compiler fuses it and no second copy of the parameters in float32 ever exists.
+
+    Args:
+      key: used once, to round to bfloat16.
+    """
+    transform = optimizer.transform()
+    if all(leaf.dtype != jnp.bfloat16 for leaf in jax.tree.leaves((params, state))):
+        updates, state = transform.update(gradients, state, params)
+        return optax.apply_updates(params, updates), state
     wide = lambda tree: jax.tree.map(_wide, tree)  # noqa: E731
+    updates, moved = transform.update(wide(gradients), wide(state), wide(params))
+    for_params, for_moments = jax.random.split(key)
+    return rounding.apply_updates(params, updates, for_params), rounding.cast_like(moved, state, for_moments)
+
+
+def _stored_as(inner: optax.GradientTransformation, stored: jnp.dtype) -> optax.GradientTransformation:
+    """`inner` with its moments kept in a type of their own; `step` alone updates them when it is bfloat16."""
 
     def init(params: Any) -> Any:
-        moments = lambda leaf: leaf.astype(stored) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf  # noqa: E731
-        return jax.tree.map(moments, inner.init(wide(params)))
+        return jax.tree.map(lambda leaf: leaf.astype(stored) if _is_float(leaf) else leaf, inner.init(params))
 
-    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
-        moved, new_state = inner.update(wide(updates), wide(state), wide(params))
-        counts = (leaf for leaf in jax.tree.leaves(new_state) if jnp.issubdtype(leaf.dtype, jnp.integer))
-        key = jax.random.fold_in(jax.random.key(0), next(counts))  # so that the same step draws the same noise
-        return moved, rounding.cast_like(new_state, state, key)
+    return optax.GradientTransformation(init, inner.update)
 
-    return optax.GradientTransformation(init, update)
+
+def _is_float(leaf: Any) -> bool:
+    return jnp.issubdtype(leaf.dtype, jnp.floating)
 
 
 def _wide(leaf: Any) -> Any:
-    return leaf.astype(jnp.float32) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
+    return leaf.astype(jnp.float32) if _is_float(leaf) else leaf

@@ -9,6 +9,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from entropy_rl.ops import hashing
 from entropy_rl.types import Array, Params
 
 
@@ -22,7 +23,7 @@ def stochastic(values: Array, key: Array) -> Array:
       key: used once.
     """
     bits = jax.lax.bitcast_convert_type(values, jnp.uint32)
-    noise = jax.random.bits(key, values.shape, jnp.uint16).astype(jnp.uint32)
+    noise = hashing.bits(key, values.shape) & jnp.uint32(0xFFFF)
     # The lower half of a float32 is what bfloat16 drops: noise carries into the upper half just as often as it should.
     rounded = jax.lax.bitcast_convert_type((bits + noise) & jnp.uint32(0xFFFF0000), jnp.float32)
     return jnp.where(jnp.isfinite(values), rounded, values).astype(jnp.bfloat16)

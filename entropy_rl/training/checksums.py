@@ -5,13 +5,13 @@ Checkpoints need it because overwritten bytes of an array restore without an err
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from entropy_rl.ops import hashing
 from entropy_rl.types import Array
 
 
@@ -52,7 +52,7 @@ def _checksum(values: Array) -> Array:
     if jnp.issubdtype(values.dtype, jax.dtypes.prng_key):
         values = jax.random.key_data(values)
     words = _words(values)
-    return jnp.sum(_hash(words ^ _hash(_flat_index(words.shape))), dtype=jnp.uint32)
+    return jnp.sum(hashing.mix(words ^ hashing.mix(hashing.flat_index(words.shape))), dtype=jnp.uint32)
 
 
 def _words(values: Array) -> Array:
@@ -66,20 +66,3 @@ def _words(values: Array) -> Array:
         return values.astype(jnp.int32).astype(jnp.uint32)  # int4 and its like cannot be bit-cast to bytes
     target = {1: jnp.uint8, 2: jnp.uint16, 4: jnp.uint32, 8: jnp.uint32}[size]
     return jax.lax.bitcast_convert_type(values, target).astype(jnp.uint32)
-
-
-def _flat_index(shape: tuple[int, ...]) -> Array:
-    """Row-major index of every element, mod 2^32. A sum of iotas, so that a sharded array never moves."""
-    index = jnp.zeros(shape, jnp.uint32)
-    for axis in range(len(shape)):
-        stride = math.prod(shape[axis + 1 :]) % 2**32
-        index = index + jax.lax.broadcasted_iota(jnp.uint32, shape, axis) * jnp.uint32(stride)
-    return index
-
-
-def _hash(value: Array) -> Array:
-    """The finaliser of MurmurHash3 (public domain), a bijection, shifted so that 0 does not stay 0."""
-    value = value + jnp.uint32(0x9E3779B9)
-    value = (value ^ (value >> 16)) * jnp.uint32(0x85EBCA6B)
-    value = (value ^ (value >> 13)) * jnp.uint32(0xC2B2AE35)
-    return value ^ (value >> 16)

@@ -18,9 +18,9 @@ import jax.numpy as jnp
 import optax
 
 from entropy_rl.losses.policy_loss import Plan, PolicyLoss
-from entropy_rl.ops import discriminator, nucleus, partition, rounding, schedules
+from entropy_rl.ops import discriminator, nucleus, partition, schedules
 from entropy_rl.ops import logprobs as scoring
-from entropy_rl.ops.optimizer import AdamW
+from entropy_rl.ops.optimizer import AdamW, step
 from entropy_rl.ops.proxy import min_p_logprobs
 from entropy_rl.training import learner, metrics
 from entropy_rl.types import Array, Experience, Params, Policy, Rollout, TokenStats, TrainState
@@ -122,12 +122,11 @@ def update(
         gradients, value, stats, plan = _whole(weights, experience, loss, key, score)
     else:
         gradients, value, stats, plan = _accumulated(weights, experience, loss, key, score, micro_batches)
-    updates, opt_state = optimizer.transform().update(gradients, state.opt_state, weights)
+    moved, opt_state = step(optimizer, gradients, state.opt_state, weights, jax.random.fold_in(key, ROUNDING))
     measured = metrics.update_metrics(stats, plan, loss)
     measured["loss/total"] = value
     measured["update/gradient_norm"] = optax.tree.norm(gradients)
     measured["update/learning_rate"] = jnp.asarray(optimizer.learning_rate, jnp.float32)
-    moved = rounding.apply_updates(weights, updates, jax.random.fold_in(key, ROUNDING))
     state = learner.with_trained(state, moved)
     return dataclasses.replace(state, step=state.step + 1, opt_state=opt_state), measured
 

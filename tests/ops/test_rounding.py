@@ -8,7 +8,8 @@ import numpy as np
 import optax
 import pytest
 
-from entropy_rl.ops import rounding
+from entropy_rl.ops import hashing, rounding
+from entropy_rl.ops import optimizer as optimization
 from entropy_rl.ops.optimizer import AdamW
 
 
@@ -53,10 +54,10 @@ def test_bfloat16_moments_follow_the_float32_ones():
     params = {"w": jnp.zeros(2048)}
     second = {}
     for dtype in ("float32", "bfloat16"):
-        transform = AdamW(learning_rate=1e-3, moments_dtype=dtype).transform()
-        state, step = transform.init(params), jax.jit(transform.update)
-        for gradient in gradients:
-            _, state = step(gradient, state, params)
+        optimizer = AdamW(learning_rate=1e-3, moments_dtype=dtype)
+        state, moved = optimizer.transform().init(params), jax.jit(optimization.step)
+        for number, gradient in enumerate(gradients):
+            _, state = moved(optimizer, gradient, state, params, jax.random.key(number))
         nu = optax.tree.get(state, "nu")["w"]
         assert nu.dtype == jnp.dtype(dtype)
         second[dtype] = float(nu.astype(jnp.float32).mean())
@@ -66,3 +67,27 @@ def test_bfloat16_moments_follow_the_float32_ones():
 def test_a_type_that_is_no_type_of_moments_is_refused():
     with pytest.raises(ValueError, match="moments_dtype is 'float16'; choose"):
         AdamW(moments_dtype="float16").validate()
+
+
+def test_bfloat16_parameters_follow_the_float32_ones():
+    """Two hundred steps of Adam, each far below the last bit of a weight, end where float32 ends, on average."""
+    ends = {}
+    for dtype in ("float32", "bfloat16"):
+        optimizer = AdamW(learning_rate=1e-4, moments_dtype=dtype)
+        params = {"layers": {"w": jnp.ones((2, 2048), dtype)}, "b": jnp.ones(2048, dtype)}
+        state, moved = optimizer.transform().init(params), jax.jit(optimization.step)
+        for number in range(200):
+            gradient = jax.tree.map(lambda leaf: jnp.full(leaf.shape, 0.5, leaf.dtype), params)
+            params, state = moved(optimizer, gradient, state, params, jax.random.key(number))
+        ends[dtype] = {name: np.asarray(leaf, np.float32).mean() for name, leaf in jax.tree.leaves_with_path(params)}
+    for name, end in ends["float32"].items():
+        assert end == pytest.approx(0.98, abs=1e-4)  # 200 steps of 1e-4
+        assert ends["bfloat16"][name] == pytest.approx(end, abs=5e-4)
+
+
+def test_noise_of_positions_is_uniform_and_differs_between_keys():
+    first, second = (np.asarray(hashing.bits(jax.random.key(seed), (512, 512))) for seed in (0, 1))
+    assert np.mean(first == second) < 1e-4
+    counts = np.bincount((first & 0xFF).ravel(), minlength=256)
+    assert np.sum((counts - 1024) ** 2 / 1024) < 255 + 5 * np.sqrt(2 * 255)  # chi-square with 255 degrees of freedom
+    assert abs(np.corrcoef(first[:, 1:].ravel(), first[:, :-1].ravel())[0, 1]) < 0.01
