@@ -17,13 +17,20 @@ from entropy_rl import mistakes
 if TYPE_CHECKING:
     from entropy_rl.training.conversation import Speaker
 
-_RUN = flags.DEFINE_string("run", None, "The --workdir of a training run, local or gs://; or the first argument.")
-_MODEL = flags.DEFINE_string("model", None, "Instead of --run: a checkpoint's folder, gs://... or hub id.")
-_REVISION = flags.DEFINE_string("revision", None, "Of a hub id: branch, tag or commit.")
-_STEP = flags.DEFINE_integer("step", None, "Of which checkpoint of a run; the newest by default.")
-_PROMPT = flags.DEFINE_string("prompt", None, "What to ask; every line of the standard input by default.")
+# allow_override: another command may have a flag of the same name, and a notebook imports several.
+_RUN = flags.DEFINE_string(
+    "run", None, "The --workdir of a training run, local or gs://; or the first argument.", allow_override=True
+)
+_MODEL = flags.DEFINE_string(
+    "model", None, "Instead of --run: a checkpoint's folder, gs://... or hub id.", allow_override=True
+)
+_REVISION = flags.DEFINE_string("revision", None, "Of a hub id: branch, tag or commit.", allow_override=True)
+_STEP = flags.DEFINE_integer("step", None, "Of which checkpoint of a run; the newest by default.", allow_override=True)
+_PROMPT = flags.DEFINE_string(
+    "prompt", None, "What to ask; every line of the standard input by default.", allow_override=True
+)
 _SYSTEM = flags.DEFINE_string("system", None, "System message for a --model with a chat template.")
-_TEMPERATURE = flags.DEFINE_float("temperature", 1.0, "Of sampling; 0 takes the likeliest token.")
+_TEMPERATURE = flags.DEFINE_float("temperature", 1.0, "Of sampling; 0 takes the likeliest token.", allow_override=True)
 _MAX_TOKENS = flags.DEFINE_integer("max_tokens", None, "Of an answer; the run's own, or 2048, by default.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of sampling.", lower_bound=0, upper_bound=(1 << 31) - 1)
 

@@ -12,11 +12,18 @@ from absl import app, flags, logging
 
 from entropy_rl import mistakes
 
-_RUN = flags.DEFINE_string("run", None, "The --workdir of a training run, local or gs://; adapters are merged.")
-_MODEL = flags.DEFINE_string("model", None, "Instead of --run: a checkpoint's folder, gs://... or hub id.")
-_REVISION = flags.DEFINE_string("revision", None, "Of a hub id: branch, tag or commit.")
+# allow_override: another command may have a flag of the same name, and a notebook imports several.
+_RUN = flags.DEFINE_string(
+    "run", None, "The --workdir of a training run, local or gs://; adapters are merged.", allow_override=True
+)
+_MODEL = flags.DEFINE_string(
+    "model", None, "Instead of --run: a checkpoint's folder, gs://... or hub id.", allow_override=True
+)
+_REVISION = flags.DEFINE_string("revision", None, "Of a hub id: branch, tag or commit.", allow_override=True)
 _OUT = flags.DEFINE_string("out", None, "The folder to write, empty or missing, local or gs://.", required=True)
-_STEP = flags.DEFINE_integer("step", None, "Of which checkpoint of the run; the newest by default.")
+_STEP = flags.DEFINE_integer(
+    "step", None, "Of which checkpoint of the run; the newest by default.", allow_override=True
+)
 _DTYPE = flags.DEFINE_string("dtype", None, "float32, bfloat16 or float16; as published by default.")
 _FILE_GB = flags.DEFINE_float("file_gb", 5.0, "No file is larger, but for a tensor that is.")
 

@@ -17,17 +17,22 @@ from absl import app, flags, logging
 
 from entropy_rl import mistakes
 
+# allow_override: another command may have a flag of the same name, and a notebook imports several.
 _DATA_DIR = flags.DEFINE_string(
-    "data_dir", "", "Of prepared datasets; $TFDS_DATA_DIR or ~/tensorflow_datasets if empty."
+    "data_dir", "", "Of prepared datasets; $TFDS_DATA_DIR or ~/tensorflow_datasets if empty.", allow_override=True
 )
 _MANUAL_DIR = flags.DEFINE_string("manual_dir", "", "prepare: folder with a folder of files per dataset; no downloads.")
 _COUNT = flags.DEFINE_integer("count", 10_000, "prepare: training problems of a task that makes its own, such as maze.")
-_SPLIT = flags.DEFINE_enum("split", "train", ["train", "validation", "test"], "show, stats: of which split.")
+_SPLIT = flags.DEFINE_enum(
+    "split", "train", ["train", "validation", "test"], "show, stats: of which split.", allow_override=True
+)
 _NUMBER = flags.DEFINE_integer("number", 3, "show: how many problems.", lower_bound=1)
 _FIRST = flags.DEFINE_integer("first", 0, "show: from which one on.", lower_bound=0)
 _MOST = flags.DEFINE_integer("most", 20_000, "stats: look at so many problems at most.", lower_bound=1)
 _TOKENIZER = flags.DEFINE_string("tokenizer", "", "stats: count tokens as this folder or hub repository does.")
-_PROMPT = flags.DEFINE_string("prompt", "question", "show, stats: of a file: the column with the question.")
+_PROMPT = flags.DEFINE_string(
+    "prompt", "question", "show, stats: of a file: the column with the question.", allow_override=True
+)
 _ANSWER = flags.DEFINE_string("answer", "answer", "show, stats: of a file: the column with the answer.")
 _FINAL = flags.DEFINE_enum(
     "final", "auto", ["auto", "whole", "hashes", "boxed"], "show, stats: of a file: where in the column the answer is."

@@ -13,22 +13,31 @@ from absl import app, flags, logging
 
 from entropy_rl import mistakes
 
-_RUN = flags.DEFINE_string("run", None, "The --workdir of a training run, local or gs://: its own task, as it did.")
-_MODEL = flags.DEFINE_string("model", None, "Instead of --run: a workdir, before and after; or a checkpoint or hub id.")
+# allow_override: another command may have a flag of the same name, and a notebook imports several.
+_RUN = flags.DEFINE_string(
+    "run", None, "The --workdir of a training run, local or gs://: its own task, as it did.", allow_override=True
+)
+_MODEL = flags.DEFINE_string(
+    "model", None, "Instead of --run: a workdir, before and after; or a checkpoint or hub id.", allow_override=True
+)
 _TASKS = flags.DEFINE_list("tasks", [], "With --model: names of prepared datasets, or files; else a run's own task.")
 _PROTOCOL = flags.DEFINE_string(
     "protocol", "paper", "With --model: paper (AIME and AMC sampled, else greedy) or avg32."
 )
-_DATA_DIR = flags.DEFINE_string("data_dir", "", "With --tasks: where `python -m entropy_rl.data prepare` put them.")
-_REVISION = flags.DEFINE_string("revision", None, "With --model: of a hub id.")
+_DATA_DIR = flags.DEFINE_string(
+    "data_dir", "", "With --tasks: where `python -m entropy_rl.data prepare` put them.", allow_override=True
+)
+_REVISION = flags.DEFINE_string("revision", None, "With --model: of a hub id.", allow_override=True)
 _TEMPLATE = flags.DEFINE_string("template", "auto", "With a published --model: chat, plain or auto.")
 _RESPONSE_TOKENS = flags.DEFINE_integer("response_tokens", None, "With --model: the run's, or 2048, by default.")
 _ROWS = flags.DEFINE_integer("rows", None, "With --model: responses sampled at a time; the run's, or 512, by default.")
-_SPLIT = flags.DEFINE_string("split", "test", "With --run: validation or test.")
+_SPLIT = flags.DEFINE_string("split", "test", "With --run: validation or test.", allow_override=True)
 _PROBLEMS = flags.DEFINE_integer("problems", None, "The first so many of the split; as in the run, or all, by default.")
 _SAMPLES = flags.DEFINE_integer("samples", None, "Responses to each problem; as in the run or protocol by default.")
-_TEMPERATURE = flags.DEFINE_float("temperature", None, "Of sampling; as in the run or protocol by default.")
-_STEP = flags.DEFINE_integer("step", None, "Of which checkpoint of a run; the newest by default.")
+_TEMPERATURE = flags.DEFINE_float(
+    "temperature", None, "Of sampling; as in the run or protocol by default.", allow_override=True
+)
+_STEP = flags.DEFINE_integer("step", None, "Of which checkpoint of a run; the newest by default.", allow_override=True)
 _JSON = flags.DEFINE_string("json", None, "Also write the figures to this file.")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import enum
+import functools
 import math
 import os
 import re
@@ -20,6 +21,7 @@ from typing import Any, TypeVar
 import jax
 import numpy as np
 
+from entropy_rl.absent import Absent
 from entropy_rl.ops.schedules import Schedule
 
 Tree = TypeVar("Tree")
@@ -226,7 +228,9 @@ def flatten(config: Any) -> dict[str, Scalar]:
 
 def _leaves(node: Any, path: str) -> Iterator[tuple[str, Scalar]]:
     dot = f"{path}." if path else ""
-    if _is_node(node):
+    if isinstance(node, Absent):
+        yield path, node.what
+    elif _is_node(node):
         yield f"{dot}__class__", type(node).__qualname__
         for field in dataclasses.fields(node):
             yield from _leaves(getattr(node, field.name), f"{dot}{field.name}")
@@ -280,24 +284,31 @@ def to_json(config: Any) -> Any:
     return _scalar(config)
 
 
-def describe(config: Any, width: int = 100) -> str:
-    """The configuration as the Python expression that makes it, in lines of at most `width` where that can be."""
-    return _expression(config, "", width)
+def describe(config: Any, width: int = 100, readable: bool = False) -> str:
+    """The configuration as the Python expression that makes it, in lines of at most `width` where that can be.
+
+    Args:
+      readable: by Python again: what only this process has, a function or rows in memory, becomes `Absent`.
+    """
+    return _expression(config, "", width, readable)
 
 
-def _expression(node: Any, indent: str, width: int) -> str:
+def _expression(node: Any, indent: str, width: int, readable: bool) -> str:
     deeper = indent + "    "
+    inside = functools.partial(_expression, indent=deeper, width=width, readable=readable)
     if _is_node(node):
-        parts = [f"{f.name}={_expression(getattr(node, f.name), deeper, width)}" for f in dataclasses.fields(node)]
+        parts = [f"{field.name}={inside(getattr(node, field.name))}" for field in dataclasses.fields(node)]
         start, end = f"{type(node).__name__}(", ")"
     elif isinstance(node, (tuple, list)):
-        parts = [_expression(value, deeper, width) for value in node]
+        parts = [inside(value) for value in node]
         start, end = ("(", ",)" if len(parts) == 1 else ")") if isinstance(node, tuple) else ("[", "]")
     elif isinstance(node, Mapping):
-        parts = [f"{key!r}: {_expression(value, deeper, width)}" for key, value in node.items()]
+        parts = [f"{key!r}: {inside(value)}" for key, value in node.items()]
         start, end = "{", "}"
     else:
         value = _scalar(node)
+        if readable and isinstance(value, str) and not isinstance(node, (str, float, enum.Enum)):
+            return repr(Absent(value))
         return repr(value) if isinstance(node, str) else str(value)
     line = f"{start}{', '.join(parts)}{end}"
     if len(indent) + len(line) <= width and "\n" not in line or not parts:

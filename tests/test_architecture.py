@@ -30,7 +30,7 @@ CONFIGURATION = (
     "wording",
 )
 FLOORS = {
-    **dict.fromkeys(("types", "ops", "problem", "checks", "verifier"), 0),
+    **dict.fromkeys(("types", "ops", "problem", "absent", "checks", "verifier"), 0),
     **dict.fromkeys(("advantages", "losses", "controls", "lab", "rewards", "tasks"), 1),
     **dict.fromkeys(("models", "parallel"), 2),
     "rollout": 3,
@@ -39,7 +39,7 @@ FLOORS = {
 }
 ENTRY_POINTS = 6  # every other module directly in the package
 ONE_ROOM = [{"types", "ops"}, {"problem", "verifier"}, set(CONFIGURATION)]  # rooms of a floor that may see each other
-WITHOUT_JAX = ("problem", "rewards", "tasks", "verifier")
+WITHOUT_JAX = ("absent", "problem", "rewards", "tasks", "verifier")
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax", "chex"}
 FORBIDDEN_CALLS = {"eval", "exec", "sympify", "parse_expr", "print", "__import__"}
 FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "torch", "tensorflow"}

@@ -15,6 +15,7 @@ from typing import Any
 
 from absl import logging
 
+from entropy_rl.absent import Absent
 from entropy_rl.problem import Problem
 from entropy_rl.tasks import columns as cells
 from entropy_rl.tasks import files, held_out
@@ -128,7 +129,7 @@ class Problems(_Tabular):
     def __post_init__(self) -> None:
         for field in ("rows", "validation", "test"):
             value = getattr(self, field)
-            if value is not None and not isinstance(value, Rows):
+            if value is not None and not isinstance(value, (Rows, Absent)):
                 object.__setattr__(self, field, Rows(value))
 
     def _sources(self) -> Iterator[tuple[str, Iterator[files.Row]]]:

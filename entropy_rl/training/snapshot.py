@@ -17,9 +17,11 @@ FILE = "config.py"
 
 
 def as_python(config: Config) -> str:
-    """A config file whose `get_config()` gives this config, if its values are dataclasses, tuples and scalars."""
+    """A config file whose `get_config()` gives this config; objects of this process alone are `Absent` in it."""
     imports = sorted({f"from {kind.__module__} import {kind.__qualname__}" for kind in _classes(config)})
-    body = overrides.describe(config).replace("\n", "\n    ")
+    body = overrides.describe(config, readable=True).replace("\n", "\n    ")
+    if "Absent(" in body:
+        imports.append("from entropy_rl.absent import Absent")
     if "inf" in body:
         imports.append("from math import inf")
     return (

@@ -5,6 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from entropy_rl.verifier import vocabulary
+from entropy_rl.verifier.exact import NotExact, rational
 from entropy_rl.verifier.lexer import Token
 from entropy_rl.verifier.nodes import (
     ITEMS,
@@ -17,13 +19,17 @@ from entropy_rl.verifier.nodes import (
     Relation,
     Symbol,
     TooLarge,
+    Undefined,
     Unparsable,
     signature,
+    substituted,
+    symbols,
 )
 
 if TYPE_CHECKING:
     from entropy_rl.verifier.grammar import Parser
 
+TERMS = 300  # of all sums and products in an answer together
 LARGEST_EXPONENT = 6_000  # of 1e..., so that the number stays below BITS
 _APPLIED = frozenset("fghFGHPQ")  # before a bracket these are functions, not factors
 _CLOSERS = {"(": (")", "]"), "[": ("]", ")"), "{": ("}",), "\\{": ("\\}",)}
@@ -101,11 +107,13 @@ def plain_fraction(node: Node) -> Fraction | None:
 
 
 def _based(parser: Parser, token: Token) -> Node:
-    """A number, or digits in a base: 1010_2, 1010_{two} is not read."""
+    """A number, or digits in a base: 1010_2, 1010_{two}."""
     if not parser.at("_"):
         return number(token)
     parser.take()
     base = _argument(parser)
+    if isinstance(base, Symbol) and base.name in vocabulary.NUMERALS:
+        base = Number(Fraction(vocabulary.NUMERALS[base.name]))
     if not (
         isinstance(base, Number) and base.value.denominator == 1 and 2 <= base.value <= 36 and token.text.isdigit()
     ):
@@ -140,7 +148,7 @@ def _subscript(parser: Parser) -> str:
 
 def _bracket(parser: Parser, kind: str) -> Node:
     bars, parser.bars = parser.bars, 0
-    if kind == "\\{" and parser.at("symbol") and parser.peek(1).kind in (":", "|"):
+    if kind == "\\{" and parser.at("symbol") and (parser.peek(1).kind in (":", "|") or parser.peek(1).text == "in"):
         return _described(parser, bars)
     items, closer = parser.items(_CLOSERS[kind])
     parser.bars = bars
@@ -163,15 +171,24 @@ def _bracket(parser: Parser, kind: str) -> Node:
 
 
 def _described(parser: Parser, bars: int) -> Node:
-    """{x : x > 2}, a set by its condition."""
+    """{x : x > 2}, {x in R | x < -2 or x > 2}: a set by its condition."""
     name = parser.take().text
+    if parser.peek().text == "in":
+        parser.take()
+        if parser.take() != Token("constant", "reals", parser.peek(-1).spaced):
+            raise Unparsable("a set of something other than real numbers")
+    if not parser.at(":", "|"):
+        raise Unparsable("a set without a condition")
     parser.take()
-    condition = parser.relation()
+    conditions, joints = [parser.relation()], set()
+    while parser.at("joint") and len(conditions) < ITEMS:
+        joints.add(parser.take().text)
+        conditions.append(parser.relation())
     parser.expect("\\}")
     parser.bars = bars
-    if not (isinstance(condition, Relation) and Symbol(name) in condition.sides):
+    if not all(isinstance(each, Relation) and Symbol(name) in each.sides for each in conditions) or len(joints) > 1:
         raise Unparsable("a set whose condition is not on its variable")
-    return condition
+    return conditions[0] if len(conditions) == 1 else Group("list", tuple(conditions), joints.pop())
 
 
 def _argument(parser: Parser) -> Node:
@@ -197,6 +214,8 @@ def _command(parser: Parser, name: str) -> Node:
             parser.take()
             (index,), _ = _exactly(parser.items(("]",)), 1)
         return Call("root", (_argument(parser), index))
+    if name in ("sum", "prod"):
+        return _finite(parser, "add" if name == "sum" else "mul")
     if name in _FLOORS:
         closer, function = _FLOORS[name]
         inside = parser.sum()
@@ -205,6 +224,31 @@ def _command(parser: Parser, name: str) -> Node:
         parser.take()
         return Call(function, (inside,))
     raise Unparsable(f"unknown command {name[:20]!a}")
+
+
+def _finite(parser: Parser, operation: str) -> Node:
+    """\\sum_{k=1}^{10} k^2: a sum or product over whole numbers, term by term."""
+    parser.expect("_")
+    parser.expect("{")
+    start = parser.relation()
+    parser.expect("}")
+    parser.expect("^")
+    ends = [start.sides[1] if isinstance(start, Relation) and start.signs == ("=",) else start, parser.exponent()]
+    try:
+        low, high = map(rational, ends)
+    except (NotExact, Undefined) as error:
+        raise Unparsable("a sum without two whole bounds") from error
+    index = start.sides[0] if isinstance(start, Relation) else start
+    body = parser.product()
+    if not isinstance(index, Symbol) or low.denominator != 1 or high.denominator != 1 or not low <= high:
+        raise Unparsable("a sum without two whole bounds")
+    if any(index.name in name and name != index.name for name in symbols(body)):
+        raise Unparsable("a sum over the terms of a sequence")
+    parser.terms += (count := int(high - low) + 1) if (high - low) < TERMS else TERMS + 1
+    if parser.terms > TERMS:
+        raise TooLarge(f"sums of more than {TERMS} terms")
+    values = [Number(low + step) for step in range(count)]
+    return Call(operation, tuple(substituted(body, index.name, value) for value in values))
 
 
 def _exactly(found: tuple[list[Node], str], count: int) -> tuple[list[Node], str]:
@@ -239,8 +283,30 @@ def _function(parser: Parser, name: str) -> Node:
     return node if exponent is None else Call("pow", (node, exponent))
 
 
+def _system(parser: Parser) -> Node:
+    """\\begin{cases} x = 2 \\\\ y = 3 \\end{cases}: equations that hold together; a function in pieces is not read."""
+    rows = []
+    while not parser.at("end") or parser.peek().text == "":
+        rows.append(parser.relation())
+        if not isinstance(rows[-1], Relation):
+            raise Unparsable("a case that is no equation")
+        if parser.at(","):
+            parser.take()
+        if parser.at_command("\\"):
+            parser.take()
+        elif not parser.at("end"):
+            raise Unparsable("cases that are not separated")
+    if parser.take().text != "cases" or not rows:
+        raise Unparsable("cases that do not end")
+    if len(rows) > ITEMS:
+        raise TooLarge(f"more than {ITEMS} cases")
+    return Group("list", tuple(rows))
+
+
 def _matrix(parser: Parser, name: str) -> Node:
     """\\begin{pmatrix} a & b \\\\ c & d \\end{pmatrix}"""
+    if name == "cases":
+        return _system(parser)
     if name not in ("pmatrix", "bmatrix", "matrix", "smallmatrix", "array", "Bmatrix"):
         raise Unparsable(f"environment {name[:20]!a}")
     rows: list[list[Node]] = [[]]

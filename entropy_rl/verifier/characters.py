@@ -30,10 +30,33 @@ _DROPPED = re.compile(
     r"\\(?:left|right|displaystyle|textstyle|limits|bigl|bigr|Bigl|Bigr|big|Big|middle|mathstrut|rm|bf|it)(?![A-Za-z])"
     r"|(?<!\\)\\[!()\[\]]|\"|\*\*(?=\s*+$)|^\s*+\*\*"
 )
-_SPACES = re.compile(r"\\(?:quad|qquad|enspace|thinspace)(?![A-Za-z])|(?<!\\)\\[,;: ]|~|\s")
+_SPACES = re.compile(r"\\(?:q?quad|(?:enspace|thinspace)(?![A-Za-z]))|(?<!\\)\\[,;: ]|~|\s")
+# What frames an answer: "The answer is 5", "#### 5", "USD 5".
+_FRAME = re.compile(
+    r"^\s*+(?:#++\s*+)?+(?:(?:\\text\s*+\{\s*+)?+the\s++(?:final\s++|correct\s++)?+answer\s++is\s*+:?+\s*+)?+", re.I
+)
+_CURRENCY = re.compile(r"^(?:USD|US ?+\$)\s*+(?=\d)")
+_DOUBLED = re.compile(r"(?<!\\)\\\\(?=[A-Za-z]{2})")  # LaTeX that was escaped twice
+_ENVIRONMENT = re.compile(r"(?<!\\)\\begin")  # in which two backslashes are a new row
+_SYSTEM = re.compile(r"\\left\s*+\\\{\s*+\\begin\s*+\{(?:array\}\s*+\{[clr]*+|aligned)\}")
+_CONTROLS = re.compile(
+    r"\t(?=ext|imes|frac|heta)|\f(?=rac)|\r(?=ight|ho)|[\b](?=egin|inom|oxed)"
+)  # \text with a tab for \t
 _DELIMITER = re.compile(r"(?<!\\)\$")
 _RENAMED = (
-    (re.compile(r"\\[dtc]frac(?![A-Za-z])"), r"\\frac"),
+    (re.compile(r"\\(?:[dtc]|nice|s)frac(?![A-Za-z])"), r"\\frac"),
+    (re.compile(r"\\bigcup(?![A-Za-z])"), r"\\cup"),
+    (re.compile(r"\\underline(?![A-Za-z])|(?:\bm *+)?\\(?:measured)?angle(?![A-Za-z])"), ""),
+    (
+        re.compile(r"\\(?:overline|overrightarrow|widehat|vec) *+\{ *+([A-Z]{1,3}+|[a-z]) *+\}"),
+        r"\1",
+    ),  # a segment, a vector
+    (re.compile(r"\{([^{}\\]*+)\\over(?![A-Za-z])([^{}\\]*+)\}"), r"\\frac{\1}{\2}"),
+    (re.compile(r"^([^{}\\]*+)\\over(?![A-Za-z])([^{}\\]*+)$"), r"\\frac{\1}{\2}"),
+    (re.compile(r"\{([^{}\\]*+)\\choose(?![A-Za-z])([^{}\\]*+)\}"), r"\\binom{\1}{\2}"),
+    (re.compile(r"(?<![A-Za-z\\])C_\{?+(\d++)\}?+\^\{?+(\d++)\}?+"), r"\\binom{\1}{\2}"),
+    (re.compile(r"(?<![A-Za-z0-9)}_])\((\d++)\)_(?=[{\d])"), r"\1_"),  # (101)_2
+    (re.compile(r"\(([a-z] *+\\in *+\\mathbb *+\{?+Z\}?+)\) *+$"), r", \1"),
     (re.compile(r"\\[dt]binom(?![A-Za-z])"), r"\\binom"),
     (re.compile(r"\\%"), "%"),
     (re.compile(r"\^\s*+(?:\{\s*+\\circ\s*+\}|\\circ(?![A-Za-z]))|\\degrees?(?![A-Za-z])"), r" \\degree "),
@@ -49,6 +72,7 @@ def clean(text: str) -> str:
     """
     if len(text) > LONGEST:
         raise TooLarge(f"an answer of {len(text)} characters; at most {LONGEST} are read")
+    text = _unescaped(text)
     text = _RAISED.sub(lambda run: "^{" + "".join(_SUPERSCRIPTS[each] for each in run.group()) + "}", text)
     text = _LOWERED.sub(lambda run: "_{" + "".join(_SUBSCRIPTS[each] for each in run.group()) + "}", text)
     text = _THOUSANDS.sub("", text.translate(_TABLE))
@@ -63,6 +87,22 @@ def clean(text: str) -> str:
     while text.endswith((".", ",", ";", ":", "\\")):
         text = text[:-1].rstrip(" ")
     return text
+
+
+def _unescaped(text: str) -> str:
+    """Without what frames an answer, escapes it twice, or opens a system of equations with a lone brace."""
+    text = _CONTROLS.sub(lambda match: {"\t": r"\t", "\f": r"\f", "\r": r"\r", "\b": r"\b"}[match.group()], text)
+    if _DOUBLED.search(text) and not _ENVIRONMENT.search(text):
+        text = text.replace("\\\\", "\\")
+    if r"\right." in text:
+        text = _SYSTEM.sub(r"\\begin{cases}", text)
+        text = re.sub(r"\\end\s*+\{(?:array|aligned)\}\s*+\\right\.", r"\\end{cases}", text)
+    frame = _FRAME.match(text)
+    if frame and frame.end():
+        is_open = "\\text" in frame.group()
+        text = text[frame.end() :]
+        text = text.replace("}", "", 1) if is_open else text
+    return _CURRENCY.sub("$", text)
 
 
 def printable(text: str, most: int = 200) -> str:

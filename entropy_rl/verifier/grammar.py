@@ -7,13 +7,14 @@ from fractions import Fraction
 
 from entropy_rl.verifier import atoms
 from entropy_rl.verifier.lexer import Token
-from entropy_rl.verifier.nodes import DEPTH, Call, Group, Node, Number, Relation, TooLarge, Unparsable, add, multiply
+from entropy_rl.verifier.nodes import DEPTH, Call, Constant, Group, Node, Number, Relation, TooLarge, Unparsable, add, multiply
 
 _END = Token("end", "")
 _STARTS = frozenset(
     ("number", "mixed", "repeating", "symbol", "constant", "function", "word", "(", "[", "{", "\\{", "begin")
 )
-_STARTING_COMMANDS = frozenset(("frac", "sqrt", "sqrt()", "cbrt()", "binom", "lfloor", "lceil"))
+_MODULO = ("pmod", "bmod", "mod")
+_STARTING_COMMANDS = frozenset(("sum", "prod", "frac", "sqrt", "sqrt()", "cbrt()", "binom", "lfloor", "lceil"))
 
 
 def parse(tokens: Sequence[Token]) -> Node:
@@ -24,17 +25,31 @@ def parse(tokens: Sequence[Token]) -> Node:
       TooLarge: if they are nested too deep.
     """
     parser = Parser(tokens)
-    node = parser.relation()
+    node = parser.residue()
     if parser.peek() is not _END:
         raise Unparsable(f"unexpected {parser.peek().text!a} after a complete answer")
     return node
+
+
+def _scaled_matrix(factors: Sequence[Node]) -> Node:
+    """A product; a number times one matrix is worked out."""
+    places = [place for place, factor in enumerate(factors) if isinstance(factor, Group) and factor.kind == "matrix"]
+    if len(places) != 1 or len(factors) == 1 or any(isinstance(factor, Relation) for factor in factors):
+        return multiply(*factors)
+    others = [factor for place, factor in enumerate(factors) if place != places[0]]
+    matrix = factors[places[0]]
+    if not isinstance(matrix, Group) or any(isinstance(other, Group) for other in others):
+        return multiply(*factors)
+    rows = [row.items for row in matrix.items if isinstance(row, Group)]
+    scaled = [Group("list", tuple(multiply(*others, cell) for cell in row)) for row in rows]
+    return Group("matrix", tuple(scaled))
 
 
 class Parser:
     """A position in a list of tokens. Each method reads one kind of phrase; see the method for its form."""
 
     def __init__(self, tokens: Sequence[Token]) -> None:
-        self._tokens, self._next, self._depth, self.bars = list(tokens), 0, 0, 0
+        self._tokens, self._next, self._depth, self.bars, self.terms = list(tokens), 0, 0, 0, 0
 
     def peek(self, ahead: int = 0) -> Token:
         """The next token, left where it is."""
@@ -80,19 +95,35 @@ class Parser:
         """One level up."""
         self._depth -= 1
 
+    def residue(self) -> Node:
+        """relation (\\pmod{n})?"""
+        node = self.relation()
+        opened = self.at("(") and self.peek(1).kind == "command" and self.peek(1).text in _MODULO
+        if opened:
+            self.take()
+        if not self.at_command(*_MODULO):
+            return node
+        self.take()
+        modulus = self.union()
+        if opened:
+            self.expect(")")
+        return Group("modulo", (node, modulus))
+
     def relation(self) -> Node:
-        """union (sign union)*"""
-        sides, signs = [self.union()], []
-        while self.at("relation", ":"):
+        """ratio (sign ratio)*"""
+        sides, signs = [self.ratio()], []
+        while self.at("relation"):
             signs.append(self.take().text)
+            sides.append(self.ratio())
+        return Relation(tuple(signs), tuple(sides)) if signs else sides[0]
+
+    def ratio(self) -> Node:
+        """union (: union)*"""
+        sides = [self.union()]
+        while self.at(":") or (self.at("relation") and self.peek().text == ":"):
+            self.take()
             sides.append(self.union())
-        if not signs:
-            return sides[0]
-        if ":" in signs:
-            if set(signs) != {":"}:
-                raise Unparsable("a ratio inside a relation")
-            return Group("ratio", tuple(sides))
-        return Relation(tuple(signs), tuple(sides))
+        return sides[0] if len(sides) == 1 else Group("ratio", tuple(sides))
 
     def union(self) -> Node:
         """sum (\\cup sum)*, sum \\setminus sum"""
@@ -103,7 +134,11 @@ class Parser:
         node = items[0] if len(items) == 1 else Group("union", tuple(items))
         if self.at_command("setminus", "backslash", "\\"):
             self.take()
-            node = Group("difference", (node, self.sum()))
+            return Group("difference", (node, self.sum()))
+        if isinstance(node, Call) and node.name == "add" and node.arguments[0] == Constant("reals"):
+            removed = node.arguments[1]  # R - {0}
+            if len(node.arguments) == 2 and isinstance(removed, Call) and removed.name == "negative":
+                return Group("difference", (node.arguments[0], removed.arguments[0]))
         return node
 
     def sum(self) -> Node:
@@ -152,7 +187,7 @@ class Parser:
             elif self._starts_factor(bare):
                 self._beside(factors)
             else:
-                return multiply(*factors)
+                return _scaled_matrix(factors)
 
     def _starts_factor(self, bare: bool) -> bool:
         token = self.peek()

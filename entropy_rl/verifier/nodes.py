@@ -127,6 +127,17 @@ def symbols(node: Node) -> frozenset[str]:
     return frozenset().union(*map(symbols, children(node)))
 
 
+def substituted(node: Node, name: str, value: Node) -> Node:
+    """The expression with a value for one of its variables."""
+    if isinstance(node, Symbol):
+        return value if node.name == name else node
+    if isinstance(node, Call):
+        return Call(node.name, tuple(substituted(each, name, value) for each in node.arguments))
+    if isinstance(node, (Group, Relation, Based)):
+        raise Unparsable("an expression that is no number")
+    return node
+
+
 def contains(node: Node, *names: str) -> bool:
     """Whether an operation or constant of one of these names is in it."""
     if isinstance(node, (Call, Constant)) and node.name in names:

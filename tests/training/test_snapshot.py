@@ -1,0 +1,44 @@
+"""A run's config in its folder, where it held what no file can hold."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from etils import epath
+
+from entropy_rl import overrides
+from entropy_rl.absent import Absent
+from entropy_rl.config import Config
+from entropy_rl.tasks.local import Problems
+from entropy_rl.training import snapshot
+
+ROWS = [{"question": f"What is {n} + {n}?", "answer": str(2 * n)} for n in range(40)]
+
+
+def even(problem, completion):
+    return float(completion.n_tokens % 2 == 0)
+
+
+def read_back(config: Config, folder) -> Config:
+    (folder / snapshot.FILE).write_text(snapshot.as_python(config))
+    return snapshot.load(epath.Path(folder))
+
+
+def test_a_function_and_rows_in_memory_leave_a_config_that_can_be_read(tmp_path):
+    config = Config(task=Problems(ROWS), reward=even)
+    again = read_back(config, tmp_path)
+    assert overrides.diff(overrides.flatten(config), overrides.flatten(again)) == []
+    assert dataclasses.replace(again, task=config.task, reward=even) == config
+
+
+def test_what_is_absent_says_so_when_it_is_used(tmp_path):
+    again = read_back(Config(task=Problems(ROWS), reward=even), tmp_path)
+    for use in (lambda: again.reward(None, None), lambda: again.task.size("test")):
+        with pytest.raises(ValueError, match="the run's folder does not hold it; do this from the config file"):
+            use()
+
+
+def test_a_printed_config_names_the_function_itself():
+    assert f"reward={__name__}.even" in overrides.describe(Config(reward=even))
+    assert repr(Absent(f"{__name__}.even")) in overrides.describe(Config(reward=even), readable=True)
