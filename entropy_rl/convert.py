@@ -20,7 +20,9 @@ _MODEL = flags.DEFINE_string(
     "model", None, "Instead of --run: a checkpoint's folder, gs://... or hub id.", allow_override=True
 )
 _REVISION = flags.DEFINE_string("revision", None, "Of a hub id: branch, tag or commit.", allow_override=True)
-_OUT = flags.DEFINE_string("out", None, "The folder to write, empty or missing, local or gs://.", required=True)
+_OUT = flags.DEFINE_string(
+    "out", None, "The folder to write, empty or missing, local or gs://.", required=True, allow_override=True
+)
 _STEP = flags.DEFINE_integer(
     "step", None, "Of which checkpoint of the run; the newest by default.", allow_override=True
 )
