@@ -17,6 +17,8 @@ class RolloutConfig:
       prompt_tokens: Q, the most tokens of a prompt as the policy is shown it; longer ones are left out and counted,
         never cut. 0 for the task's own.
       response_tokens: T, the most tokens of a response; 0 for the task's own.
+      pieces: how many parts of a step's prompts are sampled one after the other, each judged while the next is sampled;
+        memory and time, not results, depend on it.
       stop: names of tokens that end a response beside the tokenizer's and the template's. Each must be one token: text
         that spans several ends nothing.
     """
@@ -26,6 +28,7 @@ class RolloutConfig:
     temperature: float = 1.0
     prompt_tokens: int = 0
     response_tokens: int = 0
+    pieces: int = 1
     stop: tuple[str, ...] = ()
 
     def validate(self) -> None:
@@ -35,6 +38,11 @@ class RolloutConfig:
         checks.positive("rollout.temperature", self.temperature)
         checks.at_least("rollout.prompt_tokens", self.prompt_tokens, 0)
         checks.at_least("rollout.response_tokens", self.response_tokens, 0)
+        checks.at_least("rollout.pieces", self.pieces, 1)
+        if self.prompts % self.pieces:
+            raise ValueError(
+                f"rollout.prompts = {self.prompts} do not split into rollout.pieces = {self.pieces}; choose a divisor"
+            )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import flax.struct
 import jax
@@ -172,6 +173,16 @@ def stop_id(name: str, tokenizer: Tokenizer) -> int:
             "name one, or let the reward look at the text"
         )
     return tokens[0]
+
+
+def ahead(sample: Callable[..., Rollout], jobs: Sequence[tuple[Any, ...]]) -> Iterator[Rollout]:
+    """Rollouts in order, each dispatched before the one before it is judged: the device works while the host does."""
+    pending = sample(*jobs[0])
+    for job in jobs[1:]:
+        following = sample(*job)
+        yield pending
+        pending = following
+    yield pending
 
 
 @flax.struct.dataclass

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from absl import logging
+from jax.sharding import Mesh
 
 from entropy_rl.config import Config
+from entropy_rl.parallel import sharding
 from entropy_rl.problem import Problem, Verdict
 from entropy_rl.rewards.reward import ACCURACY, raw_accuracy
-from entropy_rl.rollout.engine import Engine
+from entropy_rl.rollout.engine import Engine, ahead
 from entropy_rl.rollout.sampling import Purpose
 from entropy_rl.tasks.mixture import LABEL, PART
 from entropy_rl.training import groups, metrics, processes
@@ -116,28 +120,47 @@ def _round(session: Session, params: Any, clock: metrics.Stopwatch) -> _Round:
     config = session.config
     asked = session.stream.take(config.rollout.prompts)
     drawn = own(asked, jax.process_index(), jax.process_count())
-    prompts, draws = [one.problem.prompt for one in drawn], [one.position for one in drawn]
-    rollout = session.engine(params, prompts, draws, Purpose.TRAIN, config.rollout.temperature, session.state.step)
-    jax.block_until_ready(rollout)
-    clock.lap("time/rollout")
-    problems = [one.problem for one in drawn]
-    verdicts, figures = _judge(session, params, problems, draws, rollout)
+    cut = len(drawn) // config.rollout.pieces
+    pieces = [(drawn[start : start + cut],) for start in range(0, len(drawn), cut)]
+    rollouts, verdicts, figures = [], [], []
+    for (piece,), sampled in zip(pieces, ahead(functools.partial(_sampled, session, params), pieces), strict=True):
+        rollouts.append(jax.block_until_ready(sampled))
+        clock.lap("time/rollout")
+        judged, measured = _judge(session, params, piece, sampled)
+        verdicts += judged
+        figures.append(measured)
+        clock.lap("time/reward")
+    rollout = _concatenated(rollouts, session.engine.mesh)
     if config.curriculum is not None:
         accuracies = [group.accuracy for group in groups.split(drawn, rollout, verdicts)]
         session.stream.observe([one.problem for one in asked], processes.concatenated(accuracies))
     clock.lap("time/reward")
-    return _Round(drawn, rollout, verdicts, figures)
+    return _Round(drawn, rollout, verdicts, {name: float(np.mean([f[name] for f in figures])) for name in figures[0]})
+
+
+def _sampled(session: Session, params: Any, drawn: Sequence[Drawn]) -> Rollout:
+    prompts, draws = [one.problem.prompt for one in drawn], [one.position for one in drawn]
+    temperature = session.config.rollout.temperature
+    return session.engine(params, prompts, draws, Purpose.TRAIN, temperature, session.state.step)
+
+
+def _concatenated(rollouts: Sequence[Rollout], mesh: Mesh) -> Rollout:
+    """One rollout, placed as if it had been sampled whole."""
+    if len(rollouts) == 1:
+        return rollouts[0]
+    where = sharding.rows(mesh, sum(part.prompts.shape[0] for part in rollouts))
+    return jax.tree.map(lambda *parts: jax.device_put(jnp.concatenate(parts), where), *rollouts)
 
 
 def _judge(
-    session: Session, params: Any, problems: list[Problem], draws: Sequence[int], rollout: Rollout
+    session: Session, params: Any, drawn: Sequence[Drawn], rollout: Rollout
 ) -> tuple[list[Verdict], dict[str, float]]:
     """Verdicts, with whatever the reward asks for beside the responses."""
-    config, task = session.config, session.task
+    config, task, problems = session.config, session.task, [one.problem for one in drawn]
     anchors = certainties = None
     if count := getattr(config.reward, "anchors", 0):
         elder = dataclasses.replace(session.engine, group_size=count)
-        prompts = [problem.prompt for problem in problems]
+        prompts, draws = [one.problem.prompt for one in drawn], [one.position for one in drawn]
         reference = session.publish(session.reference_params)
         anchors = elder(reference, prompts, draws, Purpose.ANCHOR, config.rollout.temperature)
     if "self_certainty" in getattr(config.reward, "requires", ()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from absl import logging
 from entropy_rl.lab import metrics as lab_metrics
 from entropy_rl.problem import Problem, Task
 from entropy_rl.rewards.pool import Pool
-from entropy_rl.rollout.engine import Engine
+from entropy_rl.rollout.engine import Engine, ahead
 from entropy_rl.rollout.sampling import Purpose
 from entropy_rl.training.judging import is_correct, judge
 from entropy_rl.types import Params, Rollout
@@ -103,7 +103,7 @@ def evaluate(
     """
     calls = -(-samples // engine.group_size)
     jobs = [(start, call) for start in range(0, len(problems), batch) for call in range(calls)]
-    sampled = _ahead(functools.partial(_sampled, engine, params, split, problems, temperature, batch), jobs)
+    sampled = ahead(functools.partial(_sampled, engine, params, split, problems, temperature, batch), jobs)
     correct, answers, entropies, unit_entropies, tokens = [], [], 0.0, 0.0, 0
     for start in range(0, len(problems), batch):
         chunk = list(problems[start : start + batch])
@@ -136,16 +136,6 @@ def _sampled(
     prompts = [problem.prompt for problem in _filled(problems, start, batch)]
     first = call * engine.group_size
     return engine(params, prompts, range(start, start + batch), PURPOSES[split], temperature, first_sample=first)
-
-
-def _ahead(sample: Callable[..., Rollout], jobs: Sequence[tuple[int, int]]) -> Iterator[Rollout]:
-    """Rollouts in order, each dispatched before the one before it is judged: the device works while the host does."""
-    pending = sample(*jobs[0])
-    for job in jobs[1:]:
-        following = sample(*job)
-        yield pending
-        pending = following
-    yield pending
 
 
 def _judged(engine: Engine, task: Task, problems: list[Problem], rollout: Rollout, pool: Pool | None) -> dict[str, Any]:

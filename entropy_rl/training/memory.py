@@ -109,8 +109,10 @@ def remedies(config: Config, phase: str) -> list[str]:
     """Changes that free memory in a phase, the most effective first; three of them."""
     policy, update, optimizer = config.policy, config.update, config.optimizer
     per_step = config.rollout.prompts // update.mini_batches
-    able: list[tuple[bool, str]] = []
-    if phase != ROLLOUT:
+    rollout, able = config.rollout, []
+    if phase == ROLLOUT:
+        able = [(rollout.pieces < rollout.prompts, f"rollout.pieces={_next_divisor(rollout.prompts, rollout.pieces)}")]
+    else:
         able = [
             (update.micro_batches < per_step, f"update.micro_batches={_next_divisor(per_step, update.micro_batches)}"),
             (policy.remat in (False, "none", "dots"), "policy.remat=full"),
@@ -120,7 +122,6 @@ def remedies(config: Config, phase: str) -> list[str]:
         (optimizer.moments_dtype == "float32", "optimizer.moments_dtype=bfloat16"),
         (policy.param_dtype == "float32", "policy.param_dtype=bfloat16"),
         (policy.compute_dtype == "float32", "policy.compute_dtype=bfloat16"),
-        (phase == ROLLOUT and config.rollout.prompts > 1, "fewer rollout.prompts"),
         (True, "a larger mesh.fsdp or mesh.tensor, on more devices"),
         (True, "a smaller rollout.response_tokens"),
         (True, "fewer rollout.responses"),
@@ -249,13 +250,13 @@ def _cache(config: Config, placement: Placement, prompt_tokens: int, response_to
     policy, sizes = config.policy, placement.mesh.shape
     heads = policy.kv_heads // sizes["tensor"] if policy.kv_heads % sizes["tensor"] == 0 else policy.kv_heads
     per_token = 2 * policy.layers * heads * policy.head_width * policy.dtype.itemsize
-    prompts = _share(config.rollout.prompts, placement)
+    prompts = _share(config.rollout.prompts // config.rollout.pieces, placement)
     return per_token * prompts * (prompt_tokens + config.rollout.responses * response_tokens)
 
 
 def _sampling(config: Config, placement: Placement) -> int:
     """Logits of one token of every row, and what a sampler makes of them."""
-    rows = _share(config.rollout.prompts, placement) * config.rollout.responses
+    rows = _share(config.rollout.prompts // config.rollout.pieces, placement) * config.rollout.responses
     return 4 * 4 * rows * config.policy.vocab_size
 
 

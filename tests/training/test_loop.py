@@ -194,3 +194,17 @@ def test_a_run_starts_from_another_and_refuses_one_of_another_model(whole, tmp_p
     wider = dataclasses.replace(config, policy=Decoder(layers=1, width=32))
     with pytest.raises(ValueError, match="holds another state.*Use the config it was saved with"):
         training.run(wider, str(tmp_path / "wider"))
+
+
+def test_a_step_sampled_in_pieces_is_the_step_sampled_whole(tmp_path):
+    """Samples depend on no batch; each piece is judged while the next is sampled."""
+    runs = {}
+    for pieces in (1, 2):
+        rollout = dataclasses.replace(TINY.rollout, pieces=pieces)
+        config = dataclasses.replace(TINY, rollout=rollout, steps=2)
+        runs[pieces] = training.run(config, str(tmp_path / str(pieces)), bases=str(tmp_path / "bases"))
+    for whole, cut in zip(runs[1].metrics, runs[2].metrics, strict=True):
+        timed = {name for name in whole if name.startswith(("time/", "speed/"))}
+        for name in whole.keys() - timed:
+            assert cut[name] == pytest.approx(whole[name], rel=1e-4, abs=1e-6), name
+    assert [record["responses"] for record in runs[1].samples] == [record["responses"] for record in runs[2].samples]
