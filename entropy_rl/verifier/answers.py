@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import re
 from collections.abc import Sequence
 from fractions import Fraction
@@ -15,7 +16,21 @@ from entropy_rl.verifier.equivalence import difference
 from entropy_rl.verifier.exact import NotExact, rational
 from entropy_rl.verifier.grammar import parse
 from entropy_rl.verifier.lexer import Token, tokens
-from entropy_rl.verifier.nodes import ITEMS, Call, Group, Node, Number, TooLarge, Undefined, Unparsable, symbols
+from entropy_rl.verifier.nodes import (
+    ITEMS,
+    Call,
+    Constant,
+    Group,
+    Node,
+    Number,
+    Relation,
+    Symbol,
+    TooLarge,
+    Undefined,
+    Unparsable,
+    substituted,
+    symbols,
+)
 from entropy_rl.verifier.quantities import Unit
 from entropy_rl.verifier.scalars import Scalars
 
@@ -26,9 +41,10 @@ _CHOICE = re.compile(
 _LETTERS = re.compile(r"\(?[A-J]\)?(?:(?:\s*+,\s*+|\s++and\s++|\s*+,\s*+and\s++|\s*+)\(?[A-J]\)?)*+")
 _SPACES = re.compile(r"(?<![A-Za-z0-9.,]) ++| ++(?![A-Za-z0-9.])")  # "1, 234" is not "1,234"
 _VARIABLES = frozenset("abcdefghij")  # a small letter alone is no choice, but it may name one: "b" for "B"
-_TIME = re.compile(r"\d?\d:\d\d(?::\d\d)?+", re.ASCII)  # as a ratio 12:00 would be 1:00
+_TIME = re.compile(r"\d?\d:[0-5]\d(?::[0-5]\d)?+", re.ASCII)  # as a ratio 12:00 would be 1:00
 _APPROXIMATELY = ("approx", "approxeq", "simeq", "sim")
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)[^a-z0-9]++(?=\d)")  # "team 3.5" is not "team 35"
+_ARTICLE = re.compile(r"^ *+(?:an?|the) ++(?=[a-z]{3})")
 _UNSPOKEN = re.compile(r"(?!-\d|(?<=\d)\.(?=\d))[\W_]")
 _OTHERS = re.compile(r"(?<![A-Za-z])\(?[A-J][).:]|^\s*+(?:or|and|,|/|&)")  # "A) or B)" chooses nothing
 _QUIET = frozenset(("word", "symbol", "constant", "joint", ",", "-", "number", "function", "!", ":", ";"))
@@ -47,6 +63,7 @@ class Answer:
       units: one per item of a list, or one.
       canonical: one text for equal answers.
       reason: why it could not be read.
+      domain: the name of a parameter, and the set that it runs through: "k" and "ZZ".
       has_symbols: variables occur in it.
     """
 
@@ -58,6 +75,7 @@ class Answer:
     canonical: str = ""
     reason: str = ""
     has_symbols: bool = False
+    domain: tuple[str, str] = ("", "")
 
 
 def compact(text: str) -> str:
@@ -92,17 +110,85 @@ def read(text: str, letters: bool = False) -> Answer:
     Raises:
       Unparsable, TooLarge: if it cannot be read.
     """
-    parts, joint = _split(_exact_part(_with_numerals(tokens(text))))
+    found = _exact_part(_with_numerals(tokens(text)))
+    parts, joint = _split(found)
     if len(parts) > ITEMS:
         raise TooLarge(f"more than {ITEMS} answers")
+    if nested := _assignments(found):
+        return Answer(text, value=nested, units=(Unit(),), canonical=printable(canonical(nested)), has_symbols=True)
     items, units = [], []
     for part in parts:
         body, unit = quantities.split(part, letters)
         items.append(_scaled(parse(body), unit.scale))
         units.append(dataclasses.replace(unit, scale=1))
+    items, units, domain = _without_domains(items, units)
     value = items[0] if len(items) == 1 else Group("list", tuple(items), joint)
     shown = canonical(value) + (units[0].shown if len(units) == 1 else "")
-    return Answer(text, value=value, units=tuple(units), canonical=printable(shown), has_symbols=bool(symbols(value)))
+    return Answer(
+        text,
+        value=value,
+        units=tuple(units),
+        canonical=printable(shown),
+        has_symbols=bool(symbols(value)),
+        domain=domain,
+    )
+
+
+def _assignments(found: Sequence[Token]) -> Group | None:
+    """p = 5, q = 2; p = 7, q = 2: a list of lists of equations."""
+    parts, _ = _split(found, ";")
+    inner = [_split(part)[0] for part in parts]
+    if len(parts) < 2 or min(map(len, inner)) < 2 or len(parts) * max(map(len, inner)) > ITEMS:
+        return None
+    if not all(any(token.kind == "relation" for token in each) for part in inner for each in part):
+        return None
+    lists = [Group("list", tuple(map(parse, part))) for part in inner]
+    return Group("list", tuple(lists))
+
+
+def _without_domains(items: list[Node], units: list[Unit]) -> tuple[list[Node], list[Unit], tuple[str, str]]:
+    """Values without "x in R", which says nothing, and without what a parameter of theirs runs through."""
+    kept = [place for place, item in enumerate(items) if not _domain(item)]
+    removed = [domain for domain in map(_domain, items) if domain]
+    names = {name for name, _ in removed}
+    used = set().union(*(symbols(items[place]) for place in kept)) if kept else set()
+    if not kept or not removed or len(names) > 1 or not names <= used:
+        return items, units, ("", "")
+    name, field = removed[0]
+    domain = ("", "") if field == "reals" else (name, field)
+    return [items[place] for place in kept], [units[place] for place in kept], domain
+
+
+def _renamed(answer: Answer, domain: tuple[str, str]) -> Node | None:
+    """The value with the parameter's name of another answer: n pi, where n runs through Z, as k pi."""
+    (old, field), (new, other), value = answer.domain, domain, answer.value
+    if value is None or old == new or not old or field != other or new in symbols(value):
+        return value
+    try:
+        if isinstance(value, Relation):
+            sides = (substituted(side, old, Symbol(new)) for side in value.sides)
+            return Relation(value.signs, tuple(sides))
+        return substituted(value, old, Symbol(new))
+    except Unparsable:
+        return value
+
+
+def _domain(node: Node) -> tuple[str, str] | None:
+    if (
+        isinstance(node, Relation)
+        and node.signs == ("in",)
+        and all(isinstance(side, (Symbol, Constant)) for side in node.sides)
+    ):
+        name, field = (side.name for side in node.sides if isinstance(side, (Symbol, Constant)))
+        return (name, field) if field in ("reals", "ZZ") else None
+    return None
+
+
+def _is_time(text: str) -> bool:
+    """Whether it is a time and no ratio, which would stand in its lowest terms: 10:30, but not 7:32."""
+    if not _TIME.fullmatch(text):
+        return False
+    return text.count(":") == 2 or math.gcd(*map(int, text.split(":"))) != 1
 
 
 def _scaled(node: Node, scale: int | Fraction) -> Node:
@@ -120,14 +206,14 @@ def _exact_part(found: list[Token]) -> list[Token]:
     return before
 
 
-def _split(found: Sequence[Token]) -> tuple[list[list[Token]], str]:
+def _split(found: Sequence[Token], marks: str = ",;") -> tuple[list[list[Token]], str]:
     """The answers of a list: what commas, "and" and "or" separate outside all brackets."""
     parts: list[list[Token]] = [[]]
     depth, joint = 0, ","
     for token in found:
         kind = token.text if token.kind == "command" and token.text in "{}" else token.kind
         depth += (kind in _OPENING or kind == "begin") - (kind in _CLOSING or kind == "end")
-        if depth == 0 and kind in (",", ";", "joint"):
+        if depth == 0 and (kind in tuple(marks) or kind == "joint"):
             joint = token.text if kind == "joint" else joint
             if parts[-1]:
                 parts.append([])
@@ -149,9 +235,13 @@ def compare(reference: Answer, response: Answer, scalars: Scalars) -> str:
     Raises:
       see equivalence.difference.
     """
-    ours, theirs = reference.value, response.value
+    ours, theirs = reference.value, _renamed(response, reference.domain)
     if ours is None or theirs is None:
         return "one of them has no value"
+    if _is_time(reference.text) and not (
+        _TIME.fullmatch(response.text) and reference.text.lstrip("0") == response.text
+    ):
+        return "another time"
     if _TIME.fullmatch(reference.text) and _TIME.fullmatch(response.text):
         return "" if reference.text.lstrip("0") == response.text.lstrip("0") else "another time"
     if len(reference.units) == len(response.units) == 1:
@@ -184,6 +274,8 @@ def _measured(ours: Node, unit: Unit, theirs: Node, its: Unit, scalars: Scalars)
         why = difference(ours, _scaled(theirs, factor), scalars)
         if not why:
             return ""
+    if isinstance(ours, (Group, Relation)) or isinstance(theirs, (Group, Relation)):
+        return why
     if its.words == ("degree",) and not unit.words:
         return difference(ours, Call("degree", (theirs,)), scalars)
     if unit.words == ("degree",) and not its.words:
@@ -221,7 +313,7 @@ def is_text(text: str) -> bool:
 
 def words(text: str) -> str:
     """The letters and digits of a text, in small letters, with one name for synonyms."""
-    lowered = _BETWEEN_DIGITS.sub(".", _WRAPPED.sub(r"\1", text).lower())
+    lowered = _ARTICLE.sub("", _BETWEEN_DIGITS.sub(".", _WRAPPED.sub(r"\1", text).lower()))
     plain = _UNSPOKEN.sub("", lowered)
     return vocabulary.SYNONYMS.get(plain, plain)
 
@@ -237,4 +329,6 @@ def choice(text: str, many: bool = False) -> str:
         if len(set(letters)) == len(letters):
             return "".join(sorted(letters))
     match = _CHOICE.fullmatch(plain)
+    if len(plain) == 3 and plain[0] == "[" and plain[2] == "]" and plain[1] in "ABCDEFGHIJ":
+        return plain[1]
     return match[1].upper() if match and not _OTHERS.search(match[2]) else ""

@@ -186,7 +186,7 @@ def _described(parser: Parser, bars: int) -> Node:
         conditions.append(parser.relation())
     parser.expect("\\}")
     parser.bars = bars
-    if not all(isinstance(each, Relation) and Symbol(name) in each.sides for each in conditions) or len(joints) > 1:
+    if not all(isinstance(each, Relation) and name in symbols(each) for each in conditions) or len(joints) > 1:
         raise Unparsable("a set whose condition is not on its variable")
     return conditions[0] if len(conditions) == 1 else Group("list", tuple(conditions), joints.pop())
 
@@ -240,11 +240,12 @@ def _finite(parser: Parser, operation: str) -> Node:
         raise Unparsable("a sum without two whole bounds") from error
     index = start.sides[0] if isinstance(start, Relation) else start
     body = parser.product()
-    if not isinstance(index, Symbol) or low.denominator != 1 or high.denominator != 1 or not low <= high:
+    if not isinstance(index, (Symbol, Constant)) or low.denominator != 1 or high.denominator != 1 or not low <= high:
         raise Unparsable("a sum without two whole bounds")
     if any(index.name in name and name != index.name for name in symbols(body)):
         raise Unparsable("a sum over the terms of a sequence")
-    parser.terms += (count := int(high - low) + 1) if (high - low) < TERMS else TERMS + 1
+    count = min(int(high - low), TERMS) + 1
+    parser.terms += count
     if parser.terms > TERMS:
         raise TooLarge(f"sums of more than {TERMS} terms")
     values = [Number(low + step) for step in range(count)]
@@ -285,7 +286,7 @@ def _function(parser: Parser, name: str) -> Node:
 
 def _system(parser: Parser) -> Node:
     """\\begin{cases} x = 2 \\\\ y = 3 \\end{cases}: equations that hold together; a function in pieces is not read."""
-    rows = []
+    rows, parser.in_system = [], True
     while not parser.at("end") or parser.peek().text == "":
         rows.append(parser.relation())
         if not isinstance(rows[-1], Relation):
@@ -296,6 +297,7 @@ def _system(parser: Parser) -> Node:
             parser.take()
         elif not parser.at("end"):
             raise Unparsable("cases that are not separated")
+    parser.in_system = False
     if parser.take().text != "cases" or not rows:
         raise Unparsable("cases that do not end")
     if len(rows) > ITEMS:

@@ -11,6 +11,7 @@ from entropy_rl.verifier.numeric import Inconclusive
 from entropy_rl.verifier.scalars import NAMES, constant
 
 SHOWN = 200  # characters
+_JOINED = {"union": " u ", "difference": " - ", "ratio": ":", "modulo": " mod "}
 _OPERATORS = {"add": " + ", "mul": "*"}
 
 
@@ -23,8 +24,8 @@ def canonical(node: Node) -> str:
         items = [canonical(item) for item in node.items]
         if node.kind in ("list", "set"):
             return "{" + ", ".join(sorted(items)) + "}" if len(items) > 1 else "".join(items)
-        if node.kind in ("union", "difference", "ratio"):
-            return {"union": " u ", "difference": " - ", "ratio": ":"}[node.kind].join(items)
+        if node.kind in _JOINED:
+            return _JOINED[node.kind].join(items)
         opening, closing = ("[", "]") if node.kind == "matrix" else node.kind
         return f"{opening}{', '.join(items)}{closing}"
     if isinstance(node, Relation):

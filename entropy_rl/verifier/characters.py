@@ -47,10 +47,8 @@ _RENAMED = (
     (re.compile(r"\\(?:[dtc]|nice|s)frac(?![A-Za-z])"), r"\\frac"),
     (re.compile(r"\\bigcup(?![A-Za-z])"), r"\\cup"),
     (re.compile(r"\\underline(?![A-Za-z])|(?:\bm *+)?\\(?:measured)?angle(?![A-Za-z])"), ""),
-    (
-        re.compile(r"\\(?:overline|overrightarrow|widehat|vec) *+\{ *+([A-Z]{1,3}+|[a-z]) *+\}"),
-        r"\1",
-    ),  # a segment, a vector
+    (re.compile(r"\\overline *+\{ *+([A-Z]{2}) *+\}(?= *+=)"), r"\1"),  # the length of a segment
+    (re.compile(r"\\vec *+\{ *+([a-z]) *+\}"), r"\1"),
     (re.compile(r"\{([^{}\\]*+)\\over(?![A-Za-z])([^{}\\]*+)\}"), r"\\frac{\1}{\2}"),
     (re.compile(r"^([^{}\\]*+)\\over(?![A-Za-z])([^{}\\]*+)$"), r"\\frac{\1}{\2}"),
     (re.compile(r"\{([^{}\\]*+)\\choose(?![A-Za-z])([^{}\\]*+)\}"), r"\\binom{\1}{\2}"),
@@ -60,6 +58,7 @@ _RENAMED = (
     (re.compile(r"\\[dt]binom(?![A-Za-z])"), r"\\binom"),
     (re.compile(r"\\%"), "%"),
     (re.compile(r"\^\s*+(?:\{\s*+\\circ\s*+\}|\\circ(?![A-Za-z]))|\\degrees?(?![A-Za-z])"), r" \\degree "),
+    (re.compile(r"^ *+(\d++) to (\d++) *+$"), r"\1:\2"),
     (re.compile(r"  ++"), " "),
 )
 

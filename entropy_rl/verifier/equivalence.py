@@ -5,6 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from entropy_rl.verifier import intervals
+from entropy_rl.verifier.naming import (
+    as_quotient,
+    assigned,
+    is_collection,
+    is_definition,
+    is_name,
+    named,
+    of_one_stem,
+    same_stem,
+)
 from entropy_rl.verifier.nodes import (
     Based,
     Call,
@@ -13,12 +23,12 @@ from entropy_rl.verifier.nodes import (
     Node,
     Number,
     Relation,
-    Symbol,
     TooLarge,
     Unparsable,
     add,
     children,
     contains,
+    signature,
     symbols,
 )
 from entropy_rl.verifier.scalars import Scalars, of_reference, proportional
@@ -69,27 +79,47 @@ def _compare(reference: Node, response: Node, scalars: Scalars) -> str:
     ours, theirs = _member(reference), _member(response)
     if (ours or theirs) and not (ours and theirs and ours[0] != theirs[0]):
         return _compare(ours[1] if ours else reference, theirs[1] if theirs else response, scalars)
+    if (ours := of_one_stem(reference)) and (theirs := of_one_stem(response)) and same_stem(ours, theirs):
+        return _unordered(ours[1], theirs[1], scalars)
     if isinstance(reference, Based) and isinstance(response, Based):
         return "" if reference == response else "another number, or another base"
     if isinstance(reference, Based) or isinstance(response, Based):
         return "" if _digits(reference) == _digits(response) != "" else "another number, or another base"
     if isinstance(reference, Relation) and isinstance(response, Relation):
         return _relations(reference, response, scalars)
+    if _is_modulo(reference) or _is_modulo(response):
+        return _residues(reference, response, scalars)
     if _is_region(reference) or _is_region(response):
         return _regions(reference, response)
     if isinstance(reference, Relation) or isinstance(response, Relation):
         return _value_and_equation(reference, response, scalars)
-    if (names := _named(reference)) and not _named(response):
+    if (names := named(reference)) and not named(response):
         return _in_order(names, reference, response, scalars)
-    if (names := _named(response)) and isinstance(reference, Group) and reference.kind == "()":
+    if (names := named(response)) and isinstance(reference, Group) and reference.kind == "()":
         return _in_order(names, response, reference, scalars, swapped=True)
-    if _is_collection(reference) or _is_collection(response):
-        if not (_is_collection(reference) and _is_collection(response)):
+    if is_collection(reference) or is_collection(response):
+        if not (is_collection(reference) and is_collection(response)):
             return "a different number of answers"
         return _unordered(children(reference), children(response), scalars)
+    reference, response = as_quotient(reference, response), as_quotient(response, reference)
     if isinstance(reference, Group) or isinstance(response, Group):
         return _groups(reference, response, scalars)
     return "" if scalars.equal(reference, response) else "a different value"
+
+
+def _is_modulo(node: Node) -> bool:
+    return isinstance(node, Group) and node.kind == "modulo"
+
+
+def _residues(reference: Node, response: Node, scalars: Scalars) -> str:
+    """7 (mod 12) against 19 (mod 12), or against 7."""
+    ours = children(reference) if _is_modulo(reference) else (reference, None)
+    theirs = children(response) if _is_modulo(response) else (response, None)
+    if ours[1] is None or theirs[1] is None:
+        return _compare(ours[0], theirs[0], scalars)
+    if why := _compare(ours[1], theirs[1], scalars):
+        return f"another modulus: {why}"
+    return _compare(ours[0], theirs[0], scalars)
 
 
 def _single(node: Node) -> Node:
@@ -101,8 +131,8 @@ def _single(node: Node) -> Node:
 
 def _member(node: Node) -> tuple[str, Node] | None:
     """The variable and the set of "x in {1, 2}", where the set is one that can be listed."""
-    if isinstance(node, Relation) and node.signs == ("in",) and isinstance(node.sides[0], Symbol):
-        return (node.sides[0].name, node.sides[1]) if _is_collection(node.sides[1]) else None
+    if isinstance(node, Relation) and node.signs == ("in",) and is_name(node.sides[0]):
+        return (signature(node.sides[0]), node.sides[1]) if is_collection(node.sides[1]) else None
     return None
 
 
@@ -112,10 +142,6 @@ def _digits(node: Node) -> str:
         return node.digits
     is_whole = isinstance(node, Number) and node.value.denominator == 1 and node.value.numerator.bit_length() < 4000
     return str(node.value) if is_whole and node.places is None else ""  # type: ignore[union-attr]
-
-
-def _is_collection(node: Node) -> bool:
-    return isinstance(node, Group) and node.kind in ("list", "set")
 
 
 def _is_region(node: Node) -> bool:
@@ -144,10 +170,10 @@ def _regions(reference: Node, response: Node) -> str:
 def _value_and_equation(reference: Node, response: Node, scalars: Scalars) -> str:
     """x = 5 against 5, either way round; 1 + 2 = 3 as a response against 3."""
     if isinstance(reference, Relation):
-        sides = _assigned(reference)
+        sides = assigned(reference)
         return "an equation is asked for" if sides is None else _compare(sides[-1], response, scalars)
     assert isinstance(response, Relation)
-    sides = _assigned(response)
+    sides = assigned(response)
     if sides is None and set(response.signs) == {"="} and not symbols(response):
         sides = response.sides
     if sides is None:
@@ -158,29 +184,14 @@ def _value_and_equation(reference: Node, response: Node, scalars: Scalars) -> st
     return ""
 
 
-def _assigned(node: Relation) -> tuple[Node, ...] | None:
-    """The values of "x = a" or "x = a = b"; None if it is no such chain, or x depends on itself."""
-    first, *rest = node.sides
-    if set(node.signs) != {"="} or not _is_name(first):
-        return None
-    return None if any(symbols(first) & symbols(side) for side in rest) else tuple(rest)
-
-
-def _is_name(node: Node) -> bool:
-    """A variable, a tuple of variables, or a segment such as AB."""
-    if isinstance(node, Group):
-        return node.kind == "()" and all(isinstance(item, Symbol) for item in node.items)
-    if isinstance(node, Call) and node.name == "mul":
-        return all(isinstance(each, Symbol) and each.name.isupper() for each in node.arguments)
-    return isinstance(node, Symbol)
-
-
 def _relations(reference: Relation, response: Relation, scalars: Scalars) -> str:
     reference, response = _shortened(reference, scalars), _shortened(response, scalars)
     if reference == response:
         return ""
     if max(len(reference.signs), len(response.signs)) > 1 or "in" in reference.signs + response.signs:
         return _regions(reference, response)
+    if is_definition(reference) and is_definition(response):  # y = 2x + 1 and f(x) = 2x + 1
+        return _compare(reference.sides[1], response.sides[1], scalars)
     sign, other = reference.signs[0], response.signs[0]
     ours, theirs = _both(reference, response)
     if ours is None or theirs is None:
@@ -265,17 +276,6 @@ def _ratio(reference: Group, response: Group, scalars: Scalars) -> str:
         if not scalars.equal(Call("mul", (first, theirs)), Call("mul", (other, ours))):
             return "a different ratio"
     return ""
-
-
-def _named(node: Node) -> list[str]:
-    """The variables of "x = 2, y = 3" if they are different ones; they give its values an order."""
-    items = node.items if isinstance(node, Group) and node.kind in ("list", "set") else ()
-    names = [
-        item.sides[0].name
-        for item in items
-        if isinstance(item, Relation) and isinstance(item.sides[0], Symbol) and _assigned(item) is not None
-    ]
-    return names if len(names) == len(items) > 1 and len(set(names)) == len(names) else []
 
 
 def _in_order(names: list[str], named: Node, values: Node, scalars: Scalars, swapped: bool = False) -> str:

@@ -19,6 +19,11 @@ _TRIES = 32  # boxes that are looked at, from the end
 _NUMBER = re.compile(
     r"(?<![\w.,])-?+[$€£]?+\d++(?:,\d{3}+)*+(?:\.\d++)?+(?:\s?+/\s?+\d++)?+(?:\s?+\\?+%)?+(?!\w)", re.ASCII
 )
+_WHOLE = 200  # characters of a text that may be an answer and nothing else
+_COMMAND = re.compile(
+    r"\\(?:text|mathrm|mbox|textbf)\s*+\{[^{}]*+\}|\\(?!boxed|fbox)[A-Za-z]++|\b(?:or|and|sqrt|pi|sin|cos|tan|log|ln)\b"
+)
+_WORD = re.compile(r"[A-Za-z][a-z]|#")
 _OPENED = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -38,7 +43,7 @@ def final_answer(response: str, sources: Sequence[str] = SOURCES) -> Found | Non
       box: \\boxed{...} with balanced braces; boxes joined only by commas, "and" or "or" are one list;
       hash: the rest of a line after ####, as GSM8K writes it;
       phrase: "the answer is ...", "answer: ...", to the end of the sentence;
-      number: the last number of the text.
+      number: the whole text, if it is one line of mathematics; else its last number.
 
     Raises:
       ValueError: if a source is unknown.
@@ -146,7 +151,8 @@ def _phrase(response: str) -> str | None:
     parts = sentence.split("$")
     if len(parts) == 3 and not any(map(str.isdigit, parts[0] + parts[2])):
         return parts[1]  # one formula in a sentence of words
-    return sentence
+    head, verb, value = sentence.rpartition(" is ")
+    return value if verb and head.count("$") % 2 == 0 and any(map(str.isdigit, value)) else sentence
 
 
 def _sentence(text: str) -> str:
@@ -168,6 +174,9 @@ def _sentence(text: str) -> str:
 
 def _number(response: str) -> str | None:
     """The last number, if it stands alone: the 2 of 5\\sqrt{2}, x^2 or 3 + 2 is no answer."""
+    whole = response.strip()
+    if len(whole) <= _WHOLE and "\n" not in whole and not _WORD.search(_COMMAND.sub(" ", whole)):
+        return whole
     tail, last = response[-8 * LONGEST :], None
     for match in _NUMBER.finditer(tail):
         last = match

@@ -7,7 +7,19 @@ from fractions import Fraction
 
 from entropy_rl.verifier import atoms
 from entropy_rl.verifier.lexer import Token
-from entropy_rl.verifier.nodes import DEPTH, Call, Constant, Group, Node, Number, Relation, TooLarge, Unparsable, add, multiply
+from entropy_rl.verifier.nodes import (
+    DEPTH,
+    Call,
+    Constant,
+    Group,
+    Node,
+    Number,
+    Relation,
+    TooLarge,
+    Unparsable,
+    add,
+    multiply,
+)
 
 _END = Token("end", "")
 _STARTS = frozenset(
@@ -50,6 +62,7 @@ class Parser:
 
     def __init__(self, tokens: Sequence[Token]) -> None:
         self._tokens, self._next, self._depth, self.bars, self.terms = list(tokens), 0, 0, 0, 0
+        self.in_system = False
 
     def peek(self, ahead: int = 0) -> Token:
         """The next token, left where it is."""
@@ -132,7 +145,7 @@ class Parser:
             self.take()
             items.append(self.sum())
         node = items[0] if len(items) == 1 else Group("union", tuple(items))
-        if self.at_command("setminus", "backslash", "\\"):
+        if self.at_command("setminus", "backslash") or (self.at_command("\\") and not self.in_system):
             self.take()
             return Group("difference", (node, self.sum()))
         if isinstance(node, Call) and node.name == "add" and node.arguments[0] == Constant("reals"):

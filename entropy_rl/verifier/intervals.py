@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
-from entropy_rl.verifier.nodes import Call, Constant, Group, Node, Relation, Symbol, Unparsable, symbols
+from entropy_rl.verifier.exact import NotExact, quotient
+from entropy_rl.verifier.nodes import (
+    Call,
+    Constant,
+    Group,
+    Node,
+    Number,
+    Relation,
+    Symbol,
+    Undefined,
+    Unparsable,
+    symbols,
+)
 from entropy_rl.verifier.numeric import close
 from entropy_rl.verifier.scalars import constant
 
 _INFINITY = float("inf")
+_ZERO = constant(Number(Fraction(0)))
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!="}
 
 
@@ -91,11 +105,14 @@ def _of_relation(node: Relation) -> tuple[str, list[Interval]]:
     """x > a, a < x <= b, x != a, x in a set."""
     if node.signs == ("in",) and isinstance(node.sides[0], Symbol):
         return node.sides[0].name, intervals(node.sides[1])[1]
-    named = [place for place, side in enumerate(node.sides) if isinstance(side, Symbol)]
-    if len(named) != 1 or not set(node.signs) <= set(_FLIPPED):
+    named = [place for place, side in enumerate(node.sides) if symbols(side)]
+    if len(named) != 1 or not set(node.signs) <= set(_FLIPPED) or len(symbols(node)) != 1:
         raise Unparsable("not an inequality in one variable alone")
-    (place,) = named
-    name = node.sides[place].name  # type: ignore[union-attr]
+    (place,), (name,) = named, symbols(node)
+    middle = node.sides[place]
+    if not isinstance(middle, Symbol):
+        solved = tuple(Symbol(name) if at == place else side for at, side in enumerate(node.sides))
+        return name, _where(middle, name, _of_relation(Relation(node.signs, solved))[1])
     found = [Interval(-_INFINITY, False, _INFINITY, False)]
     if len(node.signs) == 1:
         sign = node.signs[0] if place == 0 else _FLIPPED[node.signs[0]]
@@ -105,6 +122,32 @@ def _of_relation(node: Relation) -> tuple[str, list[Interval]]:
     for sign, side in ((_FLIPPED[node.signs[0]], node.sides[0]), (node.signs[1], node.sides[2])):
         found = _intersection([found, _half(sign, _end(side))])
     return name, found
+
+
+def _where(node: Node, name: str, found: list[Interval]) -> list[Interval]:
+    """Where an expression, a x + b or |a x + b|, lies in a set."""
+    if isinstance(node, Call) and node.name == "abs" and name not in ("z", "w"):  # those may be complex
+        found = _intersection([found, [Interval(_ZERO, True, _INFINITY, False)]])
+        mirrored = [Interval(-each.high, each.high_closed, -each.low, each.low_closed) for each in found]
+        return _where(node.arguments[0], name, _merged([*found, *mirrored]))
+    try:
+        above, below = quotient(node, (name,))
+    except (NotExact, Undefined) as error:
+        raise Unparsable("not an inequality that is linear in its variable") from error
+    if not below.is_ground or above.degree() != 1:
+        raise Unparsable("not an inequality that is linear in its variable")
+    shift, slope = (_fraction(above.coeff(each) / below.LC) for each in (1, above.ring.gens[0]))
+    moved = [
+        Interval((each.low - shift) / slope, each.low_closed, (each.high - shift) / slope, each.high_closed)
+        for each in found
+    ]
+    if slope < 0:
+        moved = [Interval(each.high, each.high_closed, each.low, each.low_closed) for each in moved]
+    return _merged(moved)
+
+
+def _fraction(value: Any) -> Any:
+    return constant(Number(Fraction(int(value.numerator), int(value.denominator))))
 
 
 def _half(sign: str, end: Any) -> list[Interval]:

@@ -113,7 +113,7 @@ def _made(match: re.Match[str], kind: str, written: str, prose: bool, counted: b
     elif kind == "command":
         yield from _command(written)
     elif kind == "letters":
-        yield from _letters(written, prose or (counted and written in _UNIT_NAMES))
+        yield from _letters(written, prose or (counted and (written in _UNIT_NAMES or written in _ORDINAL)))
     elif kind == "relation":
         yield Token("relation", vocabulary.RELATIONS[written])
     elif kind == "power":
@@ -191,6 +191,7 @@ def _letters(run: str, prose: bool) -> Iterator[Token]:
 
 # "xi" is x times i more often than a Greek letter.
 _SPLIT_OFF = [name for name in vocabulary.NAMES_BY_LENGTH if name not in ("xi", "mu", "nu", "Re", "Im", "Xi", "Pi")]
+_ORDINAL = frozenset(("st", "nd", "rd", "th"))  # 4th
 _UNIT_NAMES = {name for name in (*vocabulary.UNITS, *vocabulary.ALIASES, "sq", "cu", "kmh") if len(name) > 1} - {"min"}
 
 

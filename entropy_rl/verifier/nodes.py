@@ -62,8 +62,8 @@ class Group:
     """Several values.
 
     Attributes:
-      kind: "list" (answers in any order), "set", "ratio", "union", "difference", "matrix" (its items are the rows,
-        lists in order), or the two brackets of a tuple or interval, "()" or "[)".
+      kind: "list" (answers in any order), "set", "ratio", "union", "difference", "modulo" (a value and a modulus),
+        "matrix" (its items are the rows, lists in order), or the two brackets of a tuple or interval, "()" or "[)".
       joint: of a list, what stood between the items: "," or "and" or "or".
     """
 
@@ -129,7 +129,7 @@ def symbols(node: Node) -> frozenset[str]:
 
 def substituted(node: Node, name: str, value: Node) -> Node:
     """The expression with a value for one of its variables."""
-    if isinstance(node, Symbol):
+    if isinstance(node, (Symbol, Constant)):  # i is an index as well
         return value if node.name == name else node
     if isinstance(node, Call):
         return Call(node.name, tuple(substituted(each, name, value) for each in node.arguments))

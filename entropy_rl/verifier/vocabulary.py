@@ -26,7 +26,7 @@ GREEK = frozenset(
 RELATIONS = {
     **{"=": "=", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "!=": "!=", "==": "="},
     **{"le": "<=", "leq": "<=", "leqslant": "<=", "ge": ">=", "geq": ">=", "geqslant": ">=", "lt": "<", "gt": ">"},
-    **{"ne": "!=", "neq": "!=", "in": "in", "colon": ":"},
+    **{"ne": "!=", "neq": "!=", "in": "in", "colon": ":", "equiv": "="},
 }
 NAMED = {**FUNCTIONS, "sqrt": "sqrt", "cbrt": "cbrt", **CONSTANTS, **dict.fromkeys(GREEK, "")}
 # Longest first, so that "sinh" is not "sin" and an "h".
@@ -95,6 +95,21 @@ WRITTEN = {"no solution": r"\emptyset", "all real numbers": r"\mathbb{R}"}
 # Texts that say the same.
 SYNONYMS = {
     **dict.fromkeys(("dne", "doesnotexist", "doesntexist"), "does not exist"),
-    **dict.fromkeys(("nosolution", "nosolutions", "norealsolution", "norealsolutions", "emptyset"), "no solution"),
+    **dict.fromkeys(
+        (
+            "nosolution",
+            "nosolutions",
+            "norealsolution",
+            "norealsolutions",
+            "emptyset",
+            "none",
+            "thereisnosolution",
+            "therearenosolutions",
+            "norealroots",
+            "noroots",
+        ),
+        "no solution",
+    ),
+    **dict.fromkeys(("infinitelymany", "infinitelymanysolutions", "infinite solutions"), "infinitely many"),
     **dict.fromkeys(("allrealnumbers", "allreals"), "all real numbers"),
 }
