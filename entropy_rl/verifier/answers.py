@@ -155,6 +155,10 @@ def _without_domains(items: list[Node], units: list[Unit]) -> tuple[list[Node], 
     if not kept or not removed or len(names) > 1 or not names <= used:
         return items, units, ("", "")
     name, field = removed[0]
+    if field != "reals" and any(
+        isinstance(each, Relation) and set(each.signs) != {"="} for each in items if not _domain(each)
+    ):
+        return items, units, ("", "")  # x < 2 among whole numbers is another set
     domain = ("", "") if field == "reals" else (name, field)
     return [items[place] for place in kept], [units[place] for place in kept], domain
 

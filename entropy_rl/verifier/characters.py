@@ -43,6 +43,13 @@ _CONTROLS = re.compile(
     r"\t(?=ext|imes|frac|heta)|\f(?=rac)|\r(?=ight|ho)|[\b](?=egin|inom|oxed)"
 )  # \text with a tab for \t
 _DELIMITER = re.compile(r"(?<!\\)\$")
+
+
+def _combinations(match: re.Match[str]) -> str:
+    """C_6^2 is a binomial coefficient, C_1^2 the square of a constant."""
+    return rf"\binom{{{match[1]}}}{{{match[2]}}}" if int(match[2]) <= int(match[1]) else match[0]
+
+
 _RENAMED = (
     (re.compile(r"\\(?:[dtc]|nice|s)frac(?![A-Za-z])"), r"\\frac"),
     (re.compile(r"\\bigcup(?![A-Za-z])"), r"\\cup"),
@@ -52,7 +59,7 @@ _RENAMED = (
     (re.compile(r"\{([^{}\\]*+)\\over(?![A-Za-z])([^{}\\]*+)\}"), r"\\frac{\1}{\2}"),
     (re.compile(r"^([^{}\\]*+)\\over(?![A-Za-z])([^{}\\]*+)$"), r"\\frac{\1}{\2}"),
     (re.compile(r"\{([^{}\\]*+)\\choose(?![A-Za-z])([^{}\\]*+)\}"), r"\\binom{\1}{\2}"),
-    (re.compile(r"(?<![A-Za-z\\])C_\{?+(\d++)\}?+\^\{?+(\d++)\}?+"), r"\\binom{\1}{\2}"),
+    (re.compile(r"(?<![A-Za-z\\])C_\{?+(\d{1,4}+)\}?+\^\{?+(\d{1,4}+)\}?+"), _combinations),
     (re.compile(r"(?<![A-Za-z0-9)}_])\((\d++)\)_(?=[{\d])"), r"\1_"),  # (101)_2
     (re.compile(r"\(([a-z] *+\\in *+\\mathbb *+\{?+Z\}?+)\) *+$"), r", \1"),
     (re.compile(r"\\[dt]binom(?![A-Za-z])"), r"\\binom"),

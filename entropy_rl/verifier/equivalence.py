@@ -190,7 +190,7 @@ def _relations(reference: Relation, response: Relation, scalars: Scalars) -> str
         return ""
     if max(len(reference.signs), len(response.signs)) > 1 or "in" in reference.signs + response.signs:
         return _regions(reference, response)
-    if is_definition(reference) and is_definition(response):  # y = 2x + 1 and f(x) = 2x + 1
+    if is_definition(reference, response):  # y = 2x + 1 and f(x) = 2x + 1
         return _compare(reference.sides[1], response.sides[1], scalars)
     sign, other = reference.signs[0], response.signs[0]
     ours, theirs = _both(reference, response)

@@ -21,9 +21,13 @@ _NUMBER = re.compile(
 )
 _WHOLE = 200  # characters of a text that may be an answer and nothing else
 _COMMAND = re.compile(
-    r"\\(?:text|mathrm|mbox|textbf)\s*+\{[^{}]*+\}|\\(?!boxed|fbox)[A-Za-z]++|\b(?:or|and|sqrt|pi|sin|cos|tan|log|ln)\b"
+    r"\\(?:text|mathrm|mbox|textbf|begin|end)\s*+\{[^{}]*+\}|\\(?!boxed|fbox)[A-Za-z]++|\b(?:or|and|sqrt|pi|sin|cos|tan|log|ln)\b"
 )
-_WORD = re.compile(r"[A-Za-z][a-z]|#")
+_PROSE = re.compile(r"[A-Za-z][a-z]|#|\\(?:boxed|fbox)")
+_SHORT = re.compile(
+    r"[A-Za-z]++\.?+|(?:-?+\\?+\$)?+-?+\d[\d.,]*+(?:\s?+[A-Za-z]++){1,3}+(?:\^\{?+\d\}?+)?+\.?+", re.ASCII
+)
+_HEDGE = re.compile(r"(?:not|about|nearly|almost|around)\s*+$", re.I)
 _OPENED = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -175,12 +179,15 @@ def _sentence(text: str) -> str:
 def _number(response: str) -> str | None:
     """The last number, if it stands alone: the 2 of 5\\sqrt{2}, x^2 or 3 + 2 is no answer."""
     whole = response.strip()
-    if len(whole) <= _WHOLE and "\n" not in whole and not _WORD.search(_COMMAND.sub(" ", whole)):
+    is_line = len(whole) <= _WHOLE and "\n" not in whole
+    if is_line and (_SHORT.fullmatch(whole) or not _PROSE.search(_COMMAND.sub(" ", whole))):
         return whole
     tail, last = response[-8 * LONGEST :], None
     for match in _NUMBER.finditer(tail):
         last = match
     if last is None:
+        return None
+    if _HEDGE.search(tail[max(last.start() - 20, 0) : last.start()]):
         return None
     before, after = tail[: last.start()].rstrip(" "), tail[last.end() :].lstrip(" ")
     if before[-1:] and before[-1:] in "+-*/^_{[(\\|√×÷<>" or after[:1] and after[:1] in "+-*/^_}])!=\\|√×÷<>{[(°²³":

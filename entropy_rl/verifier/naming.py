@@ -75,9 +75,11 @@ def named(node: Node) -> list[str]:
     return names if len(names) == len(items) > 1 and len(set(names)) == len(names) else []
 
 
-def is_definition(node: Relation) -> bool:
-    first = node.sides[0]
-    return node.signs == ("=",) and isinstance(first, Symbol) and first.name in ("y", "f(<x>)", "g(<x>)", "h(<x>)")
+def is_definition(ours: Relation, theirs: Relation) -> bool:
+    """Whether one says y = ... and the other f(x) = ..."""
+    names = [node.sides[0].name for node in (ours, theirs) if isinstance(node.sides[0], Symbol)]
+    both = ours.signs == theirs.signs == ("=",) and len(names) == 2
+    return both and "y" in names and not {*names} - {"y", "f(<x>)", "g(<x>)", "h(<x>)"}
 
 
 def as_quotient(node: Node, other: Node) -> Node:

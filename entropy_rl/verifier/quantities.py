@@ -131,6 +131,8 @@ def factors(reference: Unit, response: Unit) -> list[Fraction]:
         return [scale]
     if not response.words or not reference.words:
         left_out = response.words or reference.words
+        if left_out.count("percent") > 1:
+            return []
         if left_out == ("percent",):
             return [scale, scale / 100] if response.words else [scale, scale * 100]
         return [scale]
