@@ -22,6 +22,7 @@ from entropy_rl.verifier.nodes import (
     Undefined,
     Unparsable,
     signature,
+    size,
     substituted,
     symbols,
 )
@@ -29,7 +30,8 @@ from entropy_rl.verifier.nodes import (
 if TYPE_CHECKING:
     from entropy_rl.verifier.grammar import Parser
 
-TERMS = 300  # of all sums and products in an answer together
+TERMS = 100  # of all sums and products in an answer together
+SUMMED = 3_000  # operations in one sum, those of the sums within it included
 LARGEST_EXPONENT = 6_000  # of 1e..., so that the number stays below BITS
 _APPLIED = frozenset("fghFGHPQ")  # before a bracket these are functions, not factors
 _CLOSERS = {"(": (")", "]"), "[": ("]", ")"), "{": ("}",), "\\{": ("\\}",)}
@@ -246,8 +248,8 @@ def _finite(parser: Parser, operation: str) -> Node:
         raise Unparsable("a sum over the terms of a sequence")
     count = min(int(high - low), TERMS) + 1
     parser.terms += count
-    if parser.terms > TERMS:
-        raise TooLarge(f"sums of more than {TERMS} terms")
+    if parser.terms > TERMS or count * size(body) > SUMMED:
+        raise TooLarge(f"sums of more than {TERMS} terms or {SUMMED} operations")
     values = [Number(low + step) for step in range(count)]
     return Call(operation, tuple(substituted(body, index.name, value) for value in values))
 

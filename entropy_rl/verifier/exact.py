@@ -33,17 +33,19 @@ def rational(node: Node) -> Fraction:
         return node.value
     if not isinstance(node, Call):
         raise NotExact
-    if node.name == "mul":
-        return _small(math.prod((rational(each) for each in node.arguments), start=Fraction(1)))
+    if node.name in ("add", "mul"):
+        total = Fraction(node.name == "mul")
+        for each in node.arguments:  # what is built up on the way may be larger than the result, but not by much
+            value = rational(each)
+            total = _small(total * value if node.name == "mul" else total + value, 3 * BITS)
+        return _small(total)
     values = [rational(each) for each in node.arguments]
-    if node.name == "add":
-        return _small(sum(values, Fraction(0)))
     return _small(_apply(node.name, values))
 
 
-def _small(value: Fraction) -> Fraction:
-    if value.numerator.bit_length() > BITS or value.denominator.bit_length() > BITS:
-        raise TooLarge(f"a number of more than {BITS} bits")
+def _small(value: Fraction, most: int = BITS) -> Fraction:
+    if value.numerator.bit_length() > most or value.denominator.bit_length() > most:
+        raise TooLarge(f"a number of more than {most} bits")
     return value
 
 

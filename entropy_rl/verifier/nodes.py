@@ -138,6 +138,11 @@ def substituted(node: Node, name: str, value: Node) -> Node:
     return node
 
 
+def size(node: Node) -> int:
+    """The number of nodes in it."""
+    return 1 + sum(map(size, children(node)))
+
+
 def contains(node: Node, *names: str) -> bool:
     """Whether an operation or constant of one of these names is in it."""
     if isinstance(node, (Call, Constant)) and node.name in names:

@@ -35,6 +35,10 @@ def verify_answer(reference: str, response: str, *, sources: Sequence[str] = SOU
       * Lists and sets are equal in any order; tuples, intervals and matrices entry by entry; equations and
         inequalities up to a factor; "x = 5" stands for 5.
       * Expressions are equal if they are wherever the reference is defined, over the real numbers unless i occurs.
+      * A name stands for its value: x = 5, AB = 4, |AB| = 4, AB : CD = 1 : 2, P(A) = 1/2; a reference a : b also for a
+        fraction. Roots x_1 = 2, x_2 = 3 are x = 2 or x = 3. y = ... and f(x) = ... define the same function.
+      * 7 (mod 12) stands for 7, but not for 7 (mod 10); "k in Z" beside a value may be left out, and k be named n.
+      * Sums and products over at most 100 numbers are worked out; integrals, infinite sums and decimal commas are not.
       * Other texts are equal word by word; a letter A to J may be a choice.
 
     What is too large to be worked out, or not in the grammar, is wrong: a policy must not gain by it. Only if that is

@@ -30,6 +30,10 @@ NESTED = r"\boxed{\frac{1}{\sqrt{2}}}"
         ("First 3, then 4 and so 1,234.5", "1,234.5", "number"),
         ("It is -7.", "-7", "number"),
         ("A share of 3/4", "3/4", "number"),
+        (r"\frac{1}{2}", r"\frac{1}{2}", "number"),  # a line of mathematics is the answer as a whole
+        ("x = 3 or x = 4", "x = 3 or x = 4", "number"),
+        ("5 mm", "5 mm", "number"),
+        ("Evelyn", "Evelyn", "number"),
     ],
 )
 def test_the_answer_that_a_response_commits_itself_to(response, text, source):
@@ -38,7 +42,17 @@ def test_the_answer_that_a_response_commits_itself_to(response, text, source):
 
 @pytest.mark.parametrize(
     "response",
-    ["", "no idea", r"it is 5\sqrt{2}", "it is x^2", "we get 3 + 2", "area of 4\u00b2", "x2 is it", "\\boxed{}"],
+    [
+        "",
+        "no idea",
+        r"it is 5\sqrt{2}",
+        "it is x^2",
+        "we get 3 + 2",
+        "area of 4\u00b2",
+        "x2 is it",
+        "\\boxed{}",
+        "so not 7 at all",
+    ],
 )
 def test_what_is_no_answer(response):
     assert final_answer(response) is None

@@ -35,6 +35,22 @@ def test_hostile_completions_end_soon_are_wrong_and_leave_nothing_behind(tmp_pat
     assert grown < 200 * 1024
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"\sum_{k=1}^{10^9} k",
+        r"\sum_{a=1}^{75} \sum_{b=1}^{75} \sum_{c=1}^{75} abc",
+        r"\sum_{k=1}^{99} \frac{1}{2^{15000}+k}",
+        r"\prod_{k=1}^{99} \frac{2^{19000}+k}{3^{12000}+k}",
+    ],
+)
+def test_a_sum_that_costs_too_much_is_refused_and_not_worked_out(text):
+    begun = time.process_time()
+    verdict = verify_answer("5", rf"\boxed{{{text}}}")
+    assert time.process_time() - begun < 2.0
+    assert verdict.components["too_large"] == 1.0
+
+
 def test_a_hostile_reference_never_raises(tmp_path):
     for family, text in hostile(str(tmp_path / "owned")):
         if len(text) < 5_000:
