@@ -183,12 +183,14 @@ class Config:
         for split in ("train", "validation", "test"):
             if self.task.size(split) == 0:
                 raise ValueError(f"the {split} split of {type(self.task).__name__} is empty; give it problems")
+        large = []
         for field, split in (("problems", "validation"), ("test_problems", "test")):
             size, asked = self.task.size(split), getattr(self.evaluation, field)
             if size is not None and asked > size:
-                raise ValueError(
-                    f"evaluation.{field} = {asked}, but the {split} split has {size} problems; ask for fewer"
-                )
+                large.append((f"evaluation.{field} = {asked}, but the {split} split has {size} problems", field, size))
+        if large:
+            remedy = " ".join(f"--set evaluation.{field}={size}" for _, field, size in large)
+            raise ValueError(f"{'; '.join(what for what, *_ in large)}; ask for fewer: {remedy}")
         if isinstance(self.init, WarmStart) and not hasattr(self.task, "demonstration"):
             raise ValueError(
                 f"init is WarmStart, but {type(self.task).__name__} has no demonstrations; use FromRun or RandomWeights"

@@ -65,7 +65,7 @@ def task_named(name: str, data_dir: str = "") -> Any:
         return LocalProblems(name, _PROMPT.value, _ANSWER.value, final=_FINAL.value)  # type: ignore[arg-type]
     known = [*datasets.BY_NAME, *made]
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]}?" if near else ""
+    hint = f"; did you mean {near[0]}?" if near else "."
     raise ValueError(f"{name!r} is neither a dataset nor a file{hint} The datasets are {', '.join(known)}")
 
 

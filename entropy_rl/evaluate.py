@@ -21,6 +21,12 @@ _MODEL = flags.DEFINE_string(
     "model", None, "Instead of --run: a workdir, before and after; or a checkpoint or hub id.", allow_override=True
 )
 _TASKS = flags.DEFINE_list("tasks", [], "With --model: names of prepared datasets, or files; else a run's own task.")
+_PROMPT = flags.DEFINE_string(
+    "prompt", "question", "With --tasks: the column of a file that holds the question.", allow_override=True
+)
+_ANSWER = flags.DEFINE_string(
+    "answer", "answer", "With --tasks: the column that holds the answer, or a solution with it.", allow_override=True
+)
 _PROTOCOL = flags.DEFINE_string(
     "protocol", "paper", "With --model: paper (AIME and AMC sampled, else greedy) or avg32."
 )
@@ -77,7 +83,7 @@ def _by_name(model: str) -> dict[str, object]:
     from entropy_rl.training import benchmarks, protocols, provenance, subjects
 
     protocol = protocols.named(_PROTOCOL.value)
-    tasks = benchmarks.tasks_named(_TASKS.value, _DATA_DIR.value)
+    tasks = benchmarks.tasks_named(_TASKS.value, _DATA_DIR.value, _PROMPT.value, _ANSWER.value)
     settings = {name: protocol.of(name, _TEMPERATURE.value, _SAMPLES.value) for name in tasks or [""]}
     subject = subjects.open_subject(
         model, _REVISION.value, _STEP.value, _TEMPLATE.value, _RESPONSE_TOKENS.value, _ROWS.value

@@ -89,6 +89,11 @@ class AsCheckpoint:
         """
         from entropy_rl.models import checkpoints
 
+        if isinstance(init, FromRun):
+            raise ValueError(
+                "policy is AsCheckpoint, but init is FromRun; copy the policy out of "
+                f"{init.path}/config.py, which holds it as a Decoder"
+            )
         if not isinstance(init, HuggingFace):
             raise ValueError(
                 f"policy is AsCheckpoint, but init is {type(init).__name__}, which states no architecture; use "

@@ -74,7 +74,7 @@ def _replaced(node: Any, annotation: Any, keys: list[str | int], text: str, here
 
 def _unknown(key: str, names: list[str], owner: str) -> str:
     near = difflib.get_close_matches(key, names, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else ";"
+    hint = f"; did you mean {near[0]!r}?" if near else "."
     return f"{owner} has no field {key!r}{hint} It has {', '.join(names) or 'no fields'}"
 
 
@@ -270,6 +270,23 @@ def diff(old: Mapping[str, Scalar], new: Mapping[str, Scalar]) -> list[str]:
         return old[path] == new[path] and isinstance(old[path], bool) == isinstance(new[path], bool)
 
     return [path for path in dict.fromkeys((*new, *old)) if not same(path)]
+
+
+def additions(stored: Mapping[str, Scalar], config: Any) -> set[str]:
+    """Paths of fields that a configuration stored by an older version did not have, and that are at their defaults."""
+
+    def at_default(node: Any, path: str) -> Iterator[str]:
+        dot = f"{path}." if path else ""
+        for field in dataclasses.fields(node):
+            value, here = getattr(node, field.name), f"{dot}{field.name}"
+            default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+            leaves = dict(_leaves(value, here))
+            if default is not dataclasses.MISSING and dict(_leaves(default, here)) == leaves:
+                yield from leaves
+            elif _is_node(value):
+                yield from at_default(value, here)
+
+    return {path for path in at_default(config, "") if path not in stored}
 
 
 def to_json(config: Any) -> Any:

@@ -15,7 +15,7 @@ from entropy_rl.rewards.pool.pool import calls_of
 from entropy_rl.rewards.reward import FAILED as FAILED
 from entropy_rl.rewards.reward import Completion, GroupReward, Reward, in_process, judged
 
-_ACCIDENTS = (FAILED, TIMED_OUT, DIED)
+ACCIDENTS = (FAILED, TIMED_OUT, DIED)
 
 
 def score_all(
@@ -89,7 +89,7 @@ def _guarded(reward: Any, calls: Sequence[Call]) -> list[Verdict]:
 
 def counted(verdicts: Sequence[Verdict]) -> list[Verdict]:
     """Where one verdict of a batch counts an accident, the others have it with 0: means over a batch are shares."""
-    seen = {name: 0.0 for name in _ACCIDENTS if any(name in verdict.components for verdict in verdicts)}
+    seen = {name: 0.0 for name in ACCIDENTS if any(name in verdict.components for verdict in verdicts)}
     if not seen:
         return list(verdicts)
     return [dataclasses.replace(verdict, components={**seen, **verdict.components}) for verdict in verdicts]

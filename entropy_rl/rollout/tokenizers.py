@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import os
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -162,6 +163,7 @@ def _read(tokenizer: HuggingFaceTokenizer) -> _Read:
 
 def _transformers(path: str, folder: epath.Path) -> Any:
     """The tokenizer that `transformers` makes of tokenizer.json; it knows no other way, so no code of a repository."""
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # that there is no torch is no news
     from transformers import PreTrainedTokenizerFast
 
     try:

@@ -12,6 +12,7 @@ from typing import Any
 PATIENCE = 10  # steps in a row before constant reward or silence of the controls counts
 TRUNCATED = 0.5  # share of responses
 NO_SIGNAL = 0.9  # share of groups without variance
+UNDECIDED = 0.5  # share of the responses
 FALL = 0.95  # of the entropy at the beginning of the silence
 EXPLOSION = 1.5  # times the entropy at the start
 REWARD_LOSS = 0.9  # of the best smoothed reward
@@ -22,6 +23,7 @@ SMOOTHING = 0.8  # weight of the past in the smoothed entropy and reward
 
 REMEDIES = {
     "truncation": "raise rollout.response_tokens, or reward shorter answers",
+    "undecided": "look at what the workers say in the log; raise workers.seconds or memory_bytes, or mend the reward",
     "no_signal": "use problems of another difficulty, more responses per prompt, or check the reward function",
     "silent_collapse": "raise the control's fraction or widen its band: its thresholds select nothing on this model",
     "explosion": "lower the entropy coefficient, the upper clip bound or the learning rate",
@@ -109,6 +111,9 @@ class Alarms:
         if (truncated := _number(record, "response/truncated")) is not None:
             message = f"{100 * truncated:.0f} % of the responses are cut off before they end"
             yield "truncation", message if truncated > TRUNCATED else None
+        if (undecided := _number(record, "reward/undecided")) is not None:
+            message = f"{100 * undecided:.0f} % of the responses could not be judged (failed, timed out, or abstained)"
+            yield "undecided", message if undecided > UNDECIDED else None
         yield from self._no_signal(record)
         yield from self._entropy(record)
         yield from self._size_of_steps(record)

@@ -79,8 +79,10 @@ class Score:
         return found
 
 
-def tasks_named(names: Sequence[str], data_dir: str = "") -> dict[str, Any]:
-    """Published benchmarks by name, in the order given; and files with the columns "question" and "answer".
+def tasks_named(
+    names: Sequence[str], data_dir: str = "", prompt: str = "question", answer: str = "answer"
+) -> dict[str, Any]:
+    """Published benchmarks by name, in the order given; and files with columns of these names.
 
     Raises:
       ValueError: for a name that is unknown or given twice.
@@ -92,7 +94,9 @@ def tasks_named(names: Sequence[str], data_dir: str = "") -> dict[str, Any]:
         if name in datasets.BY_NAME:
             found[name] = datasets.BY_NAME[name](data_dir=data_dir)
         elif name.endswith(files.SUFFIXES):
-            found[name] = LocalProblems(name, validation_share=0.0, test=name, name=pathlib.Path(name).stem)
+            found[name] = LocalProblems(
+                name, prompt, answer, validation_share=0.0, test=name, name=pathlib.Path(name).stem
+            )
         else:
             near = difflib.get_close_matches(name, datasets.BY_NAME, n=1)
             hint = f"did you mean {near[0]}? " if near else ""

@@ -23,7 +23,7 @@ from entropy_rl.rollout.sampling import Purpose
 from entropy_rl.tasks.mixture import LABEL, PART
 from entropy_rl.training import groups, metrics, processes
 from entropy_rl.training.groups import Group
-from entropy_rl.training.judging import is_correct, judge, self_certainties
+from entropy_rl.training.judging import is_correct, judge, require_working, self_certainties
 from entropy_rl.training.stream import Drawn, Stream, own
 from entropy_rl.types import Rollout
 
@@ -127,6 +127,8 @@ def _round(session: Session, params: Any, clock: metrics.Stopwatch) -> _Round:
         rollouts.append(jax.block_until_ready(sampled))
         clock.lap("time/rollout")
         judged, measured = _judge(session, params, piece, sampled)
+        if session.step == 0:
+            require_working(judged)
         verdicts += judged
         figures.append(measured)
         clock.lap("time/reward")

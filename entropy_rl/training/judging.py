@@ -14,7 +14,7 @@ from entropy_rl.ops import certainty
 from entropy_rl.problem import Problem, Task, Verdict
 from entropy_rl.rewards.pool import Pool, Workers
 from entropy_rl.rewards.reward import Completion, GroupReward, in_process
-from entropy_rl.rewards.scoring import score_all, score_groups
+from entropy_rl.rewards.scoring import ACCIDENTS, score_all, score_groups
 from entropy_rl.rewards.task_accuracy import TaskAccuracy
 from entropy_rl.rollout.engine import Engine
 from entropy_rl.types import Array, Params, Policy, Rollout
@@ -58,6 +58,16 @@ def judge(
         return score_groups(reward, problems, judged, [] if anchors is None else completions(engine, anchors), pool)
     repeated = [problem for problem in problems for _ in range(len(judged) // len(problems))]
     return score_all(reward, repeated, judged, pool)
+
+
+def require_working(verdicts: Sequence[Verdict]) -> None:
+    """Raises ValueError if the reward failed on every response: in the first step that is the reward's own mistake."""
+    if verdicts and all(any(verdict.components.get(name) for name in ACCIDENTS) for verdict in verdicts):
+        raise ValueError(
+            f"the reward judged none of the {len(verdicts)} responses of the first step: {verdicts[0].reason}. "
+            "Mend it, or give it more time and memory (workers.seconds, workers.memory_bytes), and run the same command "
+            "again"
+        )
 
 
 def completions(engine: Engine, rollout: Rollout, certainties: Array | None = None) -> list[Completion]:

@@ -80,7 +80,9 @@ def table(result: Evaluation, split: str, base: dict[str, Any]) -> str:
 def run_config(folder: epath.Path) -> Config:
     """The config that the run was last started with; the file that holds it must not have been edited since."""
     config = snapshot.load(folder)
-    changed = overrides.diff(workdirs.stored_config(folder), overrides.flatten(config))
+    stored = workdirs.stored_config(folder)
+    added = overrides.additions(stored, config)
+    changed = [path for path in overrides.diff(stored, overrides.flatten(config)) if path not in added]
     if changed:
         raise ValueError(
             f"{folder / snapshot.FILE} and {workdirs.CONFIG} beside it differ in {', '.join(changed[:3])}; "

@@ -69,7 +69,8 @@ def check(config: Config, workdir: str, allow_changes: Iterable[str]) -> Config:
     if "all" in allowed or not (folder / CONFIG).exists():
         return config
     stored = stored_config(folder)
-    changed = [field for field in overrides.diff(stored, flat) if field not in allowed]
+    known = allowed | overrides.additions(stored, config)
+    changed = [field for field in overrides.diff(stored, flat) if field not in known]
     if "steps" in changed and config.steps >= stored.get("steps", 0):
         changed.remove("steps")
     if changed:
@@ -95,8 +96,9 @@ def claim(folder: epath.Path, config: Config) -> None:
 def is_finished(folder: epath.Path, config: Config) -> bool:
     """Whether the workdir holds the summary of exactly this run, so that nothing is left to do."""
     try:
-        same = not overrides.diff(stored_config(folder), overrides.flatten(config))
-        return same and Run(folder).summary.get("steps") == config.steps
+        stored = stored_config(folder)
+        changed = set(overrides.diff(stored, overrides.flatten(config))) - overrides.additions(stored, config)
+        return not changed and Run(folder).summary.get("steps") == config.steps
     except (ValueError, OSError):  # a missing or broken file is no sign of an end
         return False
 

@@ -129,3 +129,10 @@ def test_a_non_finite_metric_names_the_step_itself_and_the_last_checkpoint(value
 
 def test_finite_metrics_pass():
     raise_if_not_finite(1, HEALTHY | {"text": "x", "missing": None}, last_good=None)
+
+
+def test_an_alarm_says_when_most_responses_could_not_be_judged():
+    watch = Alarms(controlled=False)
+    raised = watch.check(3, {"reward/undecided": 0.75})
+    assert [alarm.name for alarm in raised] == ["undecided"] and "75 % of the responses" in raised[0].message
+    assert Alarms(controlled=False).check(3, {"reward/undecided": 0.25}) == []

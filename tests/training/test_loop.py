@@ -208,3 +208,13 @@ def test_a_step_sampled_in_pieces_is_the_step_sampled_whole(tmp_path):
         for name in whole.keys() - timed:
             assert cut[name] == pytest.approx(whole[name], rel=1e-4, abs=1e-6), name
     assert [record["responses"] for record in runs[1].samples] == [record["responses"] for record in runs[2].samples]
+
+
+def always_fails(problem, completion):
+    raise TypeError("one argument too many")
+
+
+def test_a_reward_that_fails_on_all_of_the_first_step_ends_the_run_with_its_error(whole, tmp_path):
+    config = dataclasses.replace(TINY, reward=always_fails)
+    with pytest.raises(ValueError, match="judged none of the 16 responses of the first step: .*one argument too many"):
+        training.run(config, str(tmp_path / "run"), bases=str(whole.parent / "bases"))

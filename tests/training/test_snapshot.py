@@ -42,3 +42,11 @@ def test_what_is_absent_says_so_when_it_is_used(tmp_path):
 def test_a_printed_config_names_the_function_itself():
     assert f"reward={__name__}.even" in overrides.describe(Config(reward=even))
     assert repr(Absent(f"{__name__}.even")) in overrides.describe(Config(reward=even), readable=True)
+
+
+def test_a_field_that_an_older_version_did_not_know_is_no_change_while_it_is_at_its_default():
+    config = Config()
+    stored = {path: value for path, value in overrides.flatten(config).items() if not path.startswith("rollout.pieces")}
+    assert overrides.additions(stored, config) == {"rollout.pieces"}
+    moved = dataclasses.replace(config, rollout=dataclasses.replace(config.rollout, pieces=2))
+    assert overrides.additions(stored, moved) == set()

@@ -127,7 +127,8 @@ def _explained(path: str, revision: str | None) -> Iterator[None]:
     except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, ConnectionError) as error:
         offline = "HF_HUB_OFFLINE is set" if os.environ.get("HF_HUB_OFFLINE") else "is there a network?"
         raise ValueError(
-            f"the hub cannot be reached ({offline}) and {path} at revision {revision or 'main'} is not whole in the "
+            f"there is no folder {path} here; as a name on the hub: it cannot be reached ({offline})"
+            f" and {path} at revision {revision or 'main'} is not whole in the "
             "cache; fetch it where there is a network (hf download), and name its folder or bucket instead"
         ) from error
     except Exception as error:  # the hub's HTTP client has errors of its own, and which client it is has changed
