@@ -65,8 +65,8 @@ def require_working(verdicts: Sequence[Verdict]) -> None:
     if verdicts and all(any(verdict.components.get(name) for name in ACCIDENTS) for verdict in verdicts):
         raise ValueError(
             f"the reward judged none of the {len(verdicts)} responses of the first step: {verdicts[0].reason}. "
-            "Mend it, or give it more time and memory (workers.seconds, workers.memory_bytes), and run the same command "
-            "again"
+            "Mend it, or give it more time and memory (workers.seconds, workers.memory_bytes), and run the same "
+            "command again"
         )
 
 
