@@ -129,7 +129,8 @@ class Fuzzer:
         self.judged(reference, mutant)
         score, decided = self.judged(mutant, mutant)
         found = final_answer(f"\\boxed{{{mutant}}}")
-        if decided and not score and found is not None and found.text == mutant.strip() and mutant.strip(" $.,;:\n"):
+        whole = "####" not in mutant  # a reference is read from there on, a boxed answer whole
+        if decided and not score and whole and found and found.text == mutant.strip() and mutant.strip(" $.,;:\n"):
             self.findings.append(f"{mutant!a} is not itself")
 
     def noise(self) -> None:
