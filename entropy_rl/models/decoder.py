@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from entropy_rl.models import attention, checks, embedding, rope
+from entropy_rl.models import attention, checks, decode_attention, embedding, rope
 from entropy_rl.models.layers import Block, Outer, is_box, rms_norm
 from entropy_rl.models.lora import Lora
 from entropy_rl.ops import partition
@@ -191,7 +191,7 @@ class Decoder:
             keys = jax.lax.dynamic_update_slice(keys, key.swapaxes(1, 2)[None], at)
             values = jax.lax.dynamic_update_slice(values, value.swapaxes(1, 2)[None], at)
             cache = keys[number], values[number]
-            attended = attention.one_token(
+            attended = decode_attention.one_token(
                 query[:, 0], cache, tuple(prompt_cache), index, prompt_mask, self._manner(own)
             )
             return (self._finish(weights, hidden, attended[:, None]), keys, values), None
