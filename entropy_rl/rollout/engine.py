@@ -137,10 +137,15 @@ class Engine:
         with jax.set_mesh(self.mesh):
             return generate(
                 params, arrays, jnp.uint32(self.seed), jnp.uint32(purpose), jnp.uint32(first_sample),
-                jnp.float32(temperature), jnp.asarray(policy_version, jnp.int32), policy=self.policy,
-                group_size=self.group_size, length=self.response_tokens,
-                end_ids=self.end_ids, pad_id=self.tokenizer.pad_id, greedy=temperature == 0.0,
+                jnp.float32(temperature), jnp.asarray(policy_version, jnp.int32), **self.options(temperature == 0.0),
             )  # fmt: skip
+
+    def options(self, greedy: bool = False) -> dict[str, Any]:
+        """What the program of `generate` is compiled for beside the shapes of its arrays."""
+        return {
+            "policy": self.policy, "group_size": self.group_size, "length": self.response_tokens,
+            "end_ids": self.end_ids, "pad_id": self.tokenizer.pad_id, "greedy": greedy,
+        }  # fmt: skip
 
     def texts(self, rollout: Rollout) -> list[str]:
         """The responses [B] as text, end-of-sequence tokens left out."""
