@@ -31,6 +31,11 @@ class RolloutConfig:
     pieces: int = 1
     stop: tuple[str, ...] = ()
 
+    @property
+    def piece(self) -> int:
+        """Prompts that are sampled at a time, on all processes together."""
+        return self.prompts // self.pieces
+
     def validate(self) -> None:
         """Raises ValueError for a number outside its range."""
         checks.at_least("rollout.prompts", self.prompts, 1)

@@ -66,25 +66,35 @@ def compiled_publish(placement: Placement) -> Callable[[Params], Params]:
 
     An array that is so already is passed on, not copied: it lives until the next update takes it.
     """
-    wanted, structure = jax.tree.flatten(placement.rollout_params)
-
-    def cast(leaves: list[Array], targets: tuple[tuple[Any, Any], ...]) -> list[Array]:
-        return [leaf.astype(dtype) for leaf, (dtype, _) in zip(leaves, targets, strict=True)]
-
-    @functools.cache
-    def program(targets: tuple[tuple[Any, Any], ...]) -> Callable[..., list[Array]]:
-        return jax.jit(functools.partial(cast, targets=targets), out_shardings=[where for _, where in targets])
+    structure = jax.tree.structure(placement.rollout_params)
 
     def publish(params: Params) -> Params:
         leaves = jax.tree.leaves(params)
-        pairs = list(zip(leaves, wanted, strict=True))
-        moved = [number for number, (leaf, target) in enumerate(pairs) if not _is_as(leaf, target)]
-        targets = tuple((wanted[number].dtype, wanted[number].sharding) for number in moved)
-        for number, leaf in zip(moved, program(targets)([leaves[n] for n in moved]) if moved else (), strict=True):
+        moved, program = publishing(placement, params)
+        for number, leaf in zip(moved, program([leaves[n] for n in moved]) if moved else (), strict=True):
             leaves[number] = leaf
         return jax.tree.unflatten(structure, leaves)
 
     return publish
+
+
+def publishing(placement: Placement, params: Params) -> tuple[list[int], Callable[[list[Array]], list[Array]]]:
+    """Which leaves rollouts cannot read where they lie, and the program that casts and reshards these.
+
+    Args:
+      params: all of the policy's; shapes will do.
+    """
+    pairs = list(zip(jax.tree.leaves(params), jax.tree.leaves(placement.rollout_params), strict=True))
+    moved = [number for number, (leaf, target) in enumerate(pairs) if not _is_as(leaf, target)]
+    return moved, _casting(tuple((pairs[number][1].dtype, pairs[number][1].sharding) for number in moved))
+
+
+@functools.cache
+def _casting(targets: tuple[tuple[Any, Any], ...]) -> Callable[[list[Array]], list[Array]]:
+    def cast(leaves: list[Array]) -> list[Array]:
+        return [leaf.astype(dtype) for leaf, (dtype, _) in zip(leaves, targets, strict=True)]
+
+    return jax.jit(cast, out_shardings=[where for _, where in targets])
 
 
 def _is_as(leaf: Array, target: jax.ShapeDtypeStruct) -> bool:

@@ -76,6 +76,7 @@ def train_step(session: Session) -> None:
     params = session.publish(session.params)
     batch = collect(session, params, clock)
     trained = _refine(session, params, batch)
+    del params  # what rollouts read makes room for the update
     clock.lap("time/reward")
     session.step += 1
     experience = _experience(session, trained)
@@ -173,6 +174,6 @@ def _evaluate(session: Session, split: str) -> tuple[dict[str, float], dict[str,
     problems: list[Problem] = held_out(session.task, split, count, session.engine.fits)
     result = evaluate(
         session.engine, session.publish(session.params), session.task, split, problems,
-        config.samples, config.temperature, session.config.rollout.prompts, pool=session.pool,
+        config.samples, config.temperature, session.config.rollout.piece, pool=session.pool,
     )  # fmt: skip
     return result.metrics(split), result.intervals()
