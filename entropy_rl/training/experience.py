@@ -74,11 +74,12 @@ def mini_batches(experience: Experience, count: int, epochs: int, seed: int, ste
     for epoch in range(epochs):
         order = np.random.default_rng((seed, Purpose.MINI_BATCHES, step, epoch)).permutation(prompts).astype(np.int32)
         for chosen in order.reshape(count, -1):
-            yield _take_groups(experience, chosen)
+            yield take_groups(experience, chosen)
 
 
 @jax.jit
-def _take_groups(experience: Experience, chosen: Array) -> Experience:
+def take_groups(experience: Experience, chosen: Array) -> Experience:
+    """The groups of the prompts numbered `chosen` [P'] of an experience, in that order."""
     prompts = experience.prompts.shape[0]
 
     def take(array: Array) -> Array:

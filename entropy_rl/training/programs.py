@@ -1,0 +1,260 @@
+"""Every program that a run compiles, with the shapes and shardings of its arguments and no array behind them.
+
+They are made by the functions that a session makes them with, so that what is compiled here is what a run compiles:
+ahead of time for machines that are not there (compile_check), or to warm up before the first step.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh
+
+from entropy_rl.config import Config
+from entropy_rl.parallel import sharding
+from entropy_rl.parallel.devices import concrete
+from entropy_rl.references import EmaReference, ResetReference
+from entropy_rl.rollout.engine import Engine
+from entropy_rl.rollout.generation import generate
+from entropy_rl.training import experience, judging, learner, references
+from entropy_rl.training.engines import make_engine
+from entropy_rl.training.update import compiled_proxy, compiled_rescore, compiled_update, compiled_values
+from entropy_rl.types import Array, Experience, Rollout
+
+ROLLOUT, UPDATE, BETWEEN = "rollout", "update", "between"
+KINDS = ("publish", "sampling", "scoring", "update", "data")  # what a program does, for estimates of its time
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """One compiled program.
+
+    Attributes:
+      name: unique in its run.
+      phase: of a step.
+      kind: one of `KINDS`.
+      function: under jax.jit.
+      arguments, options: shapes with shardings, and what is static.
+      mesh: in context while it is traced.
+      times: that it runs in one RL step, evaluation left out.
+      beside: bytes on each device that a run keeps beside its arguments.
+      prompts, responses: rows that it computes; 0 where it computes none.
+      prompt_tokens, response_tokens: their lengths, at most.
+    """
+
+    name: str
+    phase: str
+    kind: str
+    function: Any
+    arguments: tuple[Any, ...]
+    mesh: Mesh
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    times: float = 1.0
+    beside: int = 0
+    prompts: int = 0
+    responses: int = 0
+    prompt_tokens: int = 0
+    response_tokens: int = 0
+
+    def lower(self) -> Any:
+        """Traced and lowered, not yet compiled."""
+        with jax.set_mesh(self.mesh):
+            return self.function.lower(*self.arguments, **self.options)
+
+
+def of(config: Config, mesh: Mesh, engine: Engine | None = None) -> list[Program]:
+    """The programs of a run in the order in which a step runs them; nothing is traced yet but shapes.
+
+    Small ones that only reduce are left out: advantages, checks of finiteness and checksums.
+
+    Args:
+      config: resolved.
+      mesh: of devices, attached or described by a topology.
+      engine: of the session, if there is one.
+    """
+    return list(_Run(config, mesh, engine).programs())
+
+
+class _Run:
+    """Shapes that several programs share."""
+
+    def __init__(self, config: Config, mesh: Mesh, engine: Engine | None) -> None:
+        self.config = dataclasses.replace(config, policy=concrete(config.policy, mesh.devices.flat[0]))
+        self.mesh = mesh
+        self.engine = make_engine(self.config, mesh) if engine is None else engine
+        with jax.set_mesh(mesh):
+            self.placement = learner.place(
+                mesh, self.config.policy, config.optimizer, config.reference is not None, config.with_critic
+            )
+        self.state = self.placement.state
+        self.params = learner.policy_params(self.state)
+        self.rollout = self.sampled(self.engine, config.rollout.prompts)
+
+    def programs(self) -> Iterator[Program]:
+        yield self.publish()
+        yield self.sampling("sampling", self.engine, self.config.rollout.piece, self.config.rollout.pieces)
+        yield from self.of_rewards()
+        yield from self.of_refinement()
+        yield from self.scoring()
+        yield from self.of_mini_batches()
+        yield from self.of_references()
+
+    def publish(self) -> Program:
+        moved, program = learner.publishing(self.placement, self.params)
+        leaves = jax.tree.leaves(self.params)
+        here = [leaves[number] for number in moved]
+        beside = bytes_per_device(self.state) - bytes_per_device(here)
+        return Program("publish", ROLLOUT, "publish", program, (here,), self.mesh, beside=beside)
+
+    def sampling(self, name: str, engine: Engine, prompts: int, times: float) -> Program:
+        """`generate` for so many prompts; the learner's state stays on the device meanwhile."""
+        return Program(
+            name, ROLLOUT, "sampling", generate, self._generate_arguments(engine, prompts), self.mesh,
+            engine.options(), times, self.beside_rollout(), prompts, prompts * engine.group_size,
+            engine.prompt_tokens, engine.response_tokens,
+        )  # fmt: skip
+
+    def beside_rollout(self) -> int:
+        """The state, without the leaves that rollouts read where they lie."""
+        moved, _ = learner.publishing(self.placement, self.params)
+        shared = [leaf for number, leaf in enumerate(jax.tree.leaves(self.params)) if number not in moved]
+        return bytes_per_device(self.state) - bytes_per_device(shared) + bytes_per_device(self.rollout)
+
+    def _generate_arguments(self, engine: Engine, prompts: int) -> tuple[Any, ...]:
+        where = sharding.rows(self.mesh, prompts)
+        width = engine.prompt_tokens
+        request = tuple(
+            jax.ShapeDtypeStruct(shape, dtype, sharding=where)
+            for shape, dtype in (((prompts, width), jnp.int32), ((prompts, width), jnp.bool_), ((prompts,), jnp.uint32))
+        )
+        unsigned, number = jax.ShapeDtypeStruct((), jnp.uint32), jax.ShapeDtypeStruct((), jnp.float32)
+        version = jax.ShapeDtypeStruct((), jnp.int32)
+        return self.placement.rollout_params, request, unsigned, unsigned, unsigned, number, version
+
+    def sampled(self, engine: Engine, prompts: int) -> Rollout:
+        """Shapes of what `generate` gives."""
+        with jax.set_mesh(self.mesh):
+            traced = jax.eval_shape(
+                lambda *arguments: generate(*arguments, **engine.options()), *self._generate_arguments(engine, prompts)
+            )
+        return self.by_rows(traced)
+
+    def by_rows(self, tree: Any) -> Any:
+        """Every leaf split over the batch axes where it divides, as a rollout's and an experience's arrays are."""
+        place = lambda leaf: jax.ShapeDtypeStruct(  # noqa: E731
+            leaf.shape, leaf.dtype, sharding=sharding.rows(self.mesh, leaf.shape[0])
+        )
+        return jax.tree.map(place, tree)
+
+    def of_rewards(self) -> Iterator[Program]:
+        config, rollout = self.config, self.config.rollout
+        if count := getattr(config.reward, "anchors", 0):
+            elder = dataclasses.replace(self.engine, group_size=count)
+            yield self.sampling("sampling of anchors", elder, rollout.piece, rollout.pieces)
+        if "self_certainty" in getattr(config.reward, "requires", ()):
+            piece = self.sampled(self.engine, rollout.piece)
+            arguments = (self.placement.rollout_params, piece)
+            yield self.scored("self-certainty", judging.self_certainties, arguments, rollout.pieces, rollout.piece,
+                              {"policy": config.policy})  # fmt: skip
+
+    def of_refinement(self) -> Iterator[Program]:
+        if self.config.refinement is not None:
+            width = self.engine.prompt_tokens + self.engine.response_tokens
+            refiner = dataclasses.replace(self.engine, group_size=1, prompt_tokens=width)
+            yield self.sampling("sampling of refinements", refiner, self.config.refinement.slots, 1)
+
+    def scored(
+        self, name: str, function: Any, arguments: tuple[Any, ...], times: float = 1.0, prompts: int = 0,
+        options: dict[str, Any] | None = None,
+    ) -> Program:  # fmt: skip
+        prompts = prompts or self.config.rollout.prompts
+        beside = bytes_per_device(self.state) + bytes_per_device(self.rollout) - bytes_per_device(self.params)
+        return Program(
+            name, BETWEEN, "scoring", function, arguments, self.mesh, options or {}, times, beside, prompts,
+            prompts * self.engine.group_size, self.engine.prompt_tokens, self.engine.response_tokens,
+        )  # fmt: skip
+
+    def scoring(self) -> Iterator[Program]:
+        config, requires = self.config, self.config.loss.requires
+        pieces = config.update.mini_batches * config.update.micro_batches
+        whole = self.experience(config.rollout.prompts)
+        rescored = config.update.rescore + ("reference_logprobs" in requires) + (config.refinement is not None)
+        if config.with_critic:
+            arguments = (self.params, self.state.critic, self.rollout)
+            yield self.scored("values", compiled_values(config.policy, pieces), arguments)
+        if rescored:
+            yield self.scored("rescoring", compiled_rescore(config.policy, pieces), (self.params, whole), rescored)
+        if "proxy_logprobs" in requires:
+            yield self.scored("proxy", compiled_proxy(config.policy, pieces), (self.params, whole))
+
+    def of_mini_batches(self) -> Iterator[Program]:
+        config, update = self.config, self.config.update
+        prompts, steps = config.rollout.prompts // update.mini_batches, update.steps_per_rollout
+        whole, part = self.experience(config.rollout.prompts), self.experience(prompts)
+        chosen = jax.ShapeDtypeStruct((prompts,), jnp.int32)
+        held = bytes_per_device(whole)
+        yield Program(
+            "mini-batch", UPDATE, "data", experience.take_groups, (whole, chosen), self.mesh, times=steps,
+            beside=bytes_per_device(self.state),
+        )  # fmt: skip
+        key = jax.eval_shape(lambda: jax.random.key(0))
+        function = compiled_update(config.policy, update.micro_batches, self.placement.state_shardings)
+        arguments = (self.state, part, config.loss, config.optimizer, jax.ShapeDtypeStruct(key.shape, key.dtype))
+        yield Program(
+            "update", UPDATE, "update", function, arguments, self.mesh, {}, steps, held, prompts,
+            prompts * self.engine.group_size, self.engine.prompt_tokens, self.engine.response_tokens,
+        )  # fmt: skip
+
+    def experience(self, prompts: int) -> Experience:
+        """Shapes of what `build_experience` and the loop give of so many prompts."""
+        config, requires = self.config, self.config.loss.requires
+        rows, length = prompts * self.engine.group_size, self.engine.response_tokens
+        numbers = jax.ShapeDtypeStruct((rows, length), jnp.float32)
+        mask, flags = (jax.ShapeDtypeStruct(shape, jnp.bool_) for shape in ((rows, length), (rows,)))
+        tokens = jax.ShapeDtypeStruct((rows, length), jnp.int32)
+        asked = (prompts, self.engine.prompt_tokens)
+        given = lambda wanted, shape=numbers: shape if wanted else None  # noqa: E731
+        return self.by_rows(
+            Experience(
+                jax.ShapeDtypeStruct(asked, jnp.int32), jax.ShapeDtypeStruct(asked, jnp.bool_), tokens, mask,
+                advantages=numbers, old_logprobs=numbers, temperature=jax.ShapeDtypeStruct((rows,), jnp.float32),
+                sample_ids=jax.ShapeDtypeStruct((rows,), jnp.uint32),
+                policy_version=jax.ShapeDtypeStruct((rows,), jnp.int32), old_entropies=numbers, correct=flags,
+                rollout_logprobs=given("rollout_logprobs" in requires or config.update.rescore),
+                reference_logprobs=given("reference_logprobs" in requires),
+                proxy_logprobs=given("proxy_logprobs" in requires), roles=given("roles" in requires, tokens),
+                off_policy=given(config.refinement is not None, mask),
+                values=given(config.with_critic), returns=given(config.with_critic),
+            )  # fmt: skip
+        )
+
+    def of_references(self) -> Iterator[Program]:
+        """Of a reference policy that moves, as `references.Keeper` moves it; seldom."""
+        reference = self.config.reference
+        if isinstance(reference, EmaReference):
+            function: Callable[..., Any] = references.average
+            arguments: tuple[Any, ...] = (self.state.reference, self.state.params, reference.decay)
+        elif isinstance(reference, ResetReference):
+            function = references.compiled_reset(
+                self.config.optimizer, reference.reset_optimizer, self.placement.state_shardings
+            )
+            arguments = (self.state,)
+        else:
+            return
+        beside = bytes_per_device(self.state) - bytes_per_device(arguments)
+        yield Program("reference", BETWEEN, "data", function, arguments, self.mesh, times=0.0, beside=beside)
+
+
+def bytes_per_device(tree: Any) -> int:
+    """Of shapes that carry shardings; numbers count nothing."""
+    return sum(_leaf_bytes(leaf) for leaf in jax.tree.leaves(tree) if isinstance(leaf, jax.ShapeDtypeStruct))
+
+
+def _leaf_bytes(leaf: jax.ShapeDtypeStruct | Array) -> int:
+    shape = leaf.shape if leaf.sharding is None else leaf.sharding.shard_shape(leaf.shape)
+    return math.prod(shape) * leaf.dtype.itemsize
