@@ -14,6 +14,42 @@ TPU_MEMORY = {  # bytes per JAX device: Cloud TPU documentation, where a runtime
     "TPU v6 lite": 32 * GIB,
     "TPU7x": 96 * GIB,
 }
+
+
+@dataclasses.dataclass(frozen=True)
+class Peak:
+    """What a JAX device can do at most, by its maker.
+
+    Attributes:
+      flops: bfloat16 matrix products, without sparsity, in operations per second.
+      bandwidth: of its memory, bytes per second.
+    """
+
+    flops: float
+    bandwidth: float
+
+
+# By `device_kind`. Sources: https://docs.cloud.google.com/tpu/docs/v4, /v5e, /v5p, /v6e and /tpu7x; NVIDIA's data sheets
+# of A100, H100, H200, B200, L4 and L40S, their figures with sparsity halved.
+PEAKS = {
+    "TPU v4": Peak(275e12, 1228e9),
+    "TPU v5 lite": Peak(197e12, 819e9),
+    "TPU v5": Peak(459e12, 2765e9),
+    "TPU v5p": Peak(459e12, 2765e9),
+    "TPU v6 lite": Peak(918e12, 1638e9),
+    "TPU7x": Peak(2307e12 / 2, 7380e9 / 2),  # a chip is two devices
+    "NVIDIA A100-SXM4-40GB": Peak(312e12, 1555e9),
+    "NVIDIA A100-SXM4-80GB": Peak(312e12, 2039e9),
+    "NVIDIA A100-PCIE-40GB": Peak(312e12, 1555e9),
+    "NVIDIA A100 80GB PCIe": Peak(312e12, 1935e9),
+    "NVIDIA H100 80GB HBM3": Peak(989e12, 3350e9),
+    "NVIDIA H100 PCIe": Peak(756e12, 2000e9),
+    "NVIDIA H100 NVL": Peak(835e12, 3900e9),
+    "NVIDIA H200": Peak(989e12, 4800e9),
+    "NVIDIA B200": Peak(2250e12, 8000e9),
+    "NVIDIA L4": Peak(121e12, 300e9),
+    "NVIDIA L40S": Peak(362e12, 864e9),
+}
 AMPERE = 8.0  # compute capability of the first NVIDIA generation with bfloat16 matrix units; a T4 is 7.5
 
 
@@ -51,6 +87,22 @@ def memory_bytes(device: Any, sharing: int = 1) -> int | None:
     if device.platform == "cpu":
         return _available_host_memory() // sharing
     return TPU_MEMORY.get(device.device_kind)
+
+
+def peak(device: Any) -> Peak | None:
+    """The most that a device can do; None of a CPU, or of one that the table does not know."""
+    return PEAKS.get(device.device_kind)
+
+
+def memory_in_use(device: Any) -> tuple[int, int] | None:
+    """Bytes of a device's memory in use now, and at most since the process began; None where nobody counts them."""
+    try:
+        found = device.memory_stats() or {}
+    except Exception:  # a topology without hardware behind it has no statistics
+        return None
+    if "bytes_in_use" not in found or "peak_bytes_in_use" not in found:
+        return None
+    return int(found["bytes_in_use"]), int(found["peak_bytes_in_use"])
 
 
 def _available_host_memory() -> int:
