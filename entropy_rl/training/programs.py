@@ -87,10 +87,9 @@ class _Run:
         self.config = dataclasses.replace(config, policy=concrete(config.policy, mesh.devices.flat[0]))
         self.mesh = mesh
         self.engine = make_engine(self.config, mesh) if engine is None else engine
-        with jax.set_mesh(mesh):
-            self.placement = learner.place(
-                mesh, self.config.policy, config.optimizer, config.reference is not None, config.with_critic
-            )
+        self.placement = learner.place(
+            mesh, self.config.policy, config.optimizer, config.reference is not None, config.with_critic
+        )
         self.state = self.placement.state
         self.params = learner.policy_params(self.state)
         self.rollout = self.sampled(self.engine, config.rollout.prompts)
