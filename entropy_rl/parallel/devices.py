@@ -29,7 +29,7 @@ class Peak:
     bandwidth: float
 
 
-# By `device_kind`. Sources: https://docs.cloud.google.com/tpu/docs/v4, /v5e, /v5p, /v6e and /tpu7x; NVIDIA's data sheets
+# By `device_kind`. Sources: https://docs.cloud.google.com/tpu/docs/v4, /v5e, /v5p, /v6e, /tpu7x; NVIDIA's data sheets
 # of A100, H100, H200, B200, L4 and L40S, their figures with sparsity halved.
 PEAKS = {
     "TPU v4": Peak(275e12, 1228e9),
