@@ -7,6 +7,8 @@ import pathlib
 import resource
 import time
 
+import jax
+
 Lap = tuple[float, float]  # wall and process-CPU seconds
 
 
@@ -28,10 +30,20 @@ def now() -> Lap:
     return time.perf_counter(), time.process_time()
 
 
-def since(start: Lap) -> Lap:
+def since(start: Lap, digits: int = 4) -> Lap:
     """Wall and process-CPU seconds from `start`, to a tenth of a millisecond."""
     wall, cpu = now()
-    return round(wall - start[0], 4), round(cpu - start[1], 4)
+    return round(wall - start[0], digits), round(cpu - start[1], digits)
+
+
+def unit() -> str:
+    """What is compared: process-CPU seconds on a CPU that others share, wall seconds of an accelerator."""
+    return "cpu-s" if jax.default_backend() == "cpu" else "s"
+
+
+def cost(lap: Lap) -> float:
+    """The side of a lap that `unit` names."""
+    return lap[1] if unit() == "cpu-s" else lap[0]
 
 
 def process_age() -> float:

@@ -1,53 +1,83 @@
-"""Times GRPO steps of the trainer on the peers' work and prints one JSON line with the peers' keys.
+"""GRPO steps of the trainer, beside their limit and beside TRL and Tunix on the same work, in one interleaved run.
 
-Run:  python benchmarks/step.py --size=S        (and --size=M; one thread, pinned to a core, as the peers)
+Run:  python benchmarks/step.py --size=S --shape=fixed      (--size=M; --shape=long, --shape=ragged)
+      with --trl_python=VENV/bin/python --tunix_python=VENV/bin/python for the peers' columns
 
-Each entry of `gen`, `score`, `update` and `steps` is [wall s, process-CPU s] of one step; the first step compiles.
+Prints a table and one JSON line. Medians over rounds after a warm-up; process-CPU seconds of one pinned thread on a
+CPU, wall seconds on an accelerator. Each entry of `gen`, `score`, `update` and `steps` under `laps` is [wall, CPU] of
+one step; `update` is the step less generation, reward and advantages. The first step compiles.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 from collections.abc import Sequence
+from typing import Any
 
 from absl import app, flags
 
-from benchmarks import clock, options, trainer, workload
+from benchmarks import ceilings, clock, comparison, limits, options, record, subjects, trainer, workload
 from entropy_rl.losses.aggregation import SequenceMean
 from entropy_rl.losses.clip import ClippedSurrogate
 from entropy_rl.losses.policy_loss import PolicyLoss
 
-PROMPT_TOKENS = flags.DEFINE_integer("prompt_tokens", 16, "Q.", lower_bound=16)
-NEW_TOKENS = flags.DEFINE_integer("new_tokens", 64, "T.", lower_bound=1)
-ENDS = flags.DEFINE_bool("ends", False, "Responses may end before T; random weights give geometric lengths.")
-STEPS = flags.DEFINE_integer("steps", 6, "Steps; the first warms up.", lower_bound=2)
 MICRO_BATCHES = flags.DEFINE_integer("micro_batches", 0, "Pieces of the update; 0: the size's own.")
+
+LOSS = PolicyLoss(ClippedSurrogate(0.2, 0.2), aggregate=SequenceMean())
+COLUMNS = {"gen": "generation", "update": "update", "steps": "step", "tokens_per_s": "tokens/{}", "first": "first step"}
+
+
+def measure(size: workload.Size, shape: workload.Shape, micro_batches: int) -> dict[str, Any]:
+    """All figures of one comparison."""
+    own = trainer.make_trainer(size, shape.prompt_tokens, shape.new_tokens, shape.ends)
+    rates = ceilings.measure(size.policy, own.batch, own.batch * shape.new_tokens // micro_batches)
+    peers, absent = comparison.start_peers(size, shape)
+    taking_part = [subjects.Ours(own, LOSS, micro_batches), *peers]
+    try:
+        laps = comparison.interleaved(taking_part, options.ROUNDS.value)
+    finally:
+        for peer in peers:
+            peer.close()
+    found = {name: comparison.medians(each) for name, each in laps.items()}
+    lengths = [lap.pop("lengths") for lap in laps["entropy_rl"]]
+    limit = limits.mean_limit(size.policy, rates, [shape.prompt_tokens] * size.prompts, lengths[1:])
+    least = {"gen": limit.generation, "update": limit.update, "steps": limit.step}
+    return {
+        "medians": found,
+        "ratios": {phase: comparison.ratios(found, phase) for phase in comparison.PHASES},
+        "limit": {name: round(value, 4) for name, value in least.items()},
+        "ceilings": rates.summary(),
+        "absent": absent,
+        "peers": {peer.name: peer.versions for peer in peers},
+        "laps": comparison.raw(laps),
+    }
+
+
+def table(figures: dict[str, Any]) -> str:
+    """A line for the limit, one for each subject and one for how far each peer is behind."""
+    unit = clock.unit()
+    head = ["", *(name.format(unit) for name in COLUMNS.values()), "peak RSS, GiB"]
+    limit = figures["limit"]
+    rows = [[f"limit, {unit}", *(f"{limit[key]:.3g}" for key in comparison.PHASES), "", "", ""]]
+    for name, found in figures["medians"].items():
+        cells = [f"{found[key]:.3f}" for key in comparison.PHASES]
+        rest = [f"{found['tokens_per_s']:.0f}", f"{found['first']:.1f}", f"{found['peak_rss_GiB']:.2f}"]
+        rows.append([name, *cells, *rest])
+    for name in figures["ratios"]["steps"]:
+        behind = [f"{figures['ratios'][key][name]:.2f} x" for key in comparison.PHASES]
+        rows.append([f"ahead of {name}", *behind, "", "", ""])
+    return record.table(head, rows) + comparison.describe(figures["absent"])
 
 
 def main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments {argv[1:]}")
-    import_s = clock.process_age()
     clock.pin(options.THREADS.value, options.CORE.value)
-    size = workload.SIZES[options.SIZE.value]
-    subject = trainer.make_trainer(size, PROMPT_TOKENS.value, NEW_TOKENS.value, ENDS.value)
-    setup_s = clock.process_age() - import_s
-    loss = PolicyLoss(ClippedSurrogate(0.2, 0.2), aggregate=SequenceMean())
+    size, shape = workload.SIZES[options.SIZE.value], options.shape()
     micro_batches = MICRO_BATCHES.value or size.micro_batches
-    laps = [subject.step(0, loss, micro_batches)]
-    first_step_end_s = clock.process_age()
-    laps += [subject.step(number, loss, micro_batches) for number in range(1, STEPS.value)]
-    record = {
-        "peer": "entropy_rl", "size": options.SIZE.value, "B": subject.batch, "NT": options.THREADS.value,
-        "micro_batches": micro_batches, "import_s": round(import_s, 2), "setup_s": round(setup_s, 2),
-        "first_step_end_s": round(first_step_end_s, 2), "peak_rss_GiB": round(clock.peak_memory(), 3),
-        "flops": workload.operations(size.policy, subject.batch, PROMPT_TOKENS.value, NEW_TOKENS.value),
-        "load": os.getloadavg(),
-    }  # fmt: skip
-    record |= {key: [lap[key] for lap in laps] for key in ("toks", "gen", "score", "update", "steps")}
-    sys.stdout.write(json.dumps(record) + "\n")
+    figures = measure(size, shape, micro_batches)
+    about = {"benchmark": "step", "size": options.SIZE.value, "shape": options.SHAPE.value, "unit": clock.unit()}
+    about |= {"threads": options.THREADS.value, "micro_batches": micro_batches, "rounds": options.ROUNDS.value}
+    record.emit(table(figures), about | figures, options.SAVE.value)
 
 
 if __name__ == "__main__":

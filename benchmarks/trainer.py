@@ -7,6 +7,7 @@ import types
 from typing import Any
 
 import jax
+import numpy as np
 
 from benchmarks import clock, workload
 from entropy_rl.advantages.grpo import GroupNormalized
@@ -73,18 +74,19 @@ class Trainer:
         jax.block_until_ready(self.state)
         return metrics.reduce([jax.device_get(measured)])
 
-    def step(self, number: int, loss: PolicyLoss, micro_batches: int) -> dict[str, clock.Lap | int]:
+    def step(self, number: int, loss: PolicyLoss, micro_batches: int) -> dict[str, Any]:
         """A whole step, timed: `gen`, `score` (generation, rewards and advantages), `update`, `steps` (all)."""
         start, problems = clock.now(), self.problems(number)
         generation = clock.now()
         rollout = self.rollout(problems, number)
         gen = clock.since(generation)
-        judged, logged = self.score(problems, rollout, loss)
+        judged, _ = self.score(problems, rollout, loss)
         score, updating = clock.since(start), clock.now()
         self.update(judged, loss, micro_batches)
-        laps: dict[str, clock.Lap | int] = {"gen": gen, "score": score, "update": clock.since(updating)}
-        tokens = round(logged["response/length_mean"] * self.batch)
-        return laps | {"steps": clock.since(start), "toks": tokens}
+        laps: dict[str, Any] = {"gen": gen, "score": score, "update": clock.since(updating)}
+        laps["steps"] = clock.since(start)
+        lengths = np.asarray(rollout.response_mask).sum(axis=1).tolist()
+        return laps | {"toks": sum(lengths), "longest": max(lengths), "lengths": lengths}
 
 
 def make_trainer(size: workload.Size, prompt_tokens: int, new_tokens: int, ends: bool) -> Trainer:

@@ -48,6 +48,27 @@ SIZES = {
 
 
 @dataclasses.dataclass(frozen=True)
+class Shape:
+    """Lengths of a step.
+
+    Attributes:
+      prompt_tokens, new_tokens: Q and T.
+      ends: the end-of-sequence token ends a response: random weights give geometric lengths, V tokens in the mean.
+    """
+
+    prompt_tokens: int = 16
+    new_tokens: int = 64
+    ends: bool = False
+
+
+SHAPES = {
+    "fixed": Shape(),
+    "long": Shape(prompt_tokens=256),  # a long prompt that its responses share
+    "ragged": Shape(new_tokens=256, ends=True),
+}
+
+
+@dataclasses.dataclass(frozen=True)
 class CharacterTokenizer:
     """One token per character; ids beyond the alphabet are words, so that a vocabulary can be of any size."""
 
