@@ -13,12 +13,13 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from entropy_rl.models import attention, checks, decode_attention, embedding, rope
+from entropy_rl.models import attention, checks, decode_attention, embedding, kv_cache, rope
+from entropy_rl.models.kv_cache import KeysValues
 from entropy_rl.models.layers import Block, Outer, is_box, rms_norm
 from entropy_rl.models.lora import Lora
 from entropy_rl.ops import partition
 from entropy_rl.ops.logprobs import Head
-from entropy_rl.types import Array, Cache, Params
+from entropy_rl.types import Array, Params
 
 UNLIMITED = 1 << 30  # a window wider than any text
 
@@ -150,8 +151,10 @@ class Decoder:
 
     # Generation -----------------------------------------------------------------------------------------------------
 
-    def prefill(self, params: Params, prompts: Array, prompt_mask: Array) -> tuple[Cache, Array]:
-        """Keys and values of the prompts, each [L, P, K, Q, H], and the hidden state [P, D] after the last token."""
+    def prefill(
+        self, params: Params, prompts: Array, prompt_mask: Array, storage: kv_cache.Storage = "auto"
+    ) -> tuple[KeysValues, Array]:
+        """Keys and values of the prompts [L, P, K, Q, H], and the hidden state [P, D] after the last token."""
         positions = jnp.maximum(jnp.cumsum(prompt_mask, axis=1) - 1, 0)
 
         def layer(hidden, inputs):
@@ -159,46 +162,60 @@ class Decoder:
             query, key, value = self._project(weights, hidden, positions, own)
             attended = attention.causal(query, key, value, prompt_mask, self._manner(own))
             hidden = self._finish(weights, hidden, attended)
-            return hidden, (key.swapaxes(1, 2), value.swapaxes(1, 2))
+            return hidden, kv_cache.pack(key.swapaxes(1, 2), value.swapaxes(1, 2), storage)
 
         layers = (params["layers"], self._constants())
         hidden, cache = jax.lax.scan(layer, self._embed(params, prompts), layers)
         return cache, self._final_norm(params, hidden[:, -1])
 
-    def response_cache(self, batch: int, length: int) -> Cache:
+    def response_cache(self, batch: int, length: int, storage: kv_cache.Storage = "auto") -> KeysValues:
         """Empty keys and values [L, B, K, T, H]; this order is updated in place inside the layer scan."""
         shape = (self.layers, batch, self.kv_heads, length, self.head_width)
-        return jnp.zeros(shape, self.compute_dtype), jnp.zeros(shape, self.compute_dtype)
+        return kv_cache.empty(shape, self.compute_dtype, storage)
 
     def decode(
         self,
         params: Params,
         tokens: Array,
-        index: Array,
+        column: Array,
         prompt_mask: Array,
-        prompt_cache: Cache,
-        response_cache: Cache,
-    ) -> tuple[Array, Cache]:
-        """Feeds response token number `index` [] of every row, tokens [B]: its hidden state [B, D], and the cache."""
+        prompt_cache: KeysValues,
+        response_cache: KeysValues,
+        starts: Array | None = None,
+        storage: kv_cache.Storage = "auto",
+    ) -> tuple[Array, KeysValues]:
+        """Feeds one token to each of the first b rows of a cache.
+
+        Args:
+          tokens: [b], the rows of a prompt adjacent.
+          column: [] int32 where they are stored, one more in each call; column % T if it is T or more.
+          prompt_mask, prompt_cache: of P prompts; b is a multiple of P.
+          response_cache: of `response_cache`, updated in place.
+          starts: [b] int32, the column of each row's first token; None where all began at 0.
+          storage: of both caches.
+
+        Returns:
+          The hidden state [b, D] that predicts the next token, and the cache.
+        """
         group = tokens.shape[0] // prompt_mask.shape[0]
-        positions = jnp.repeat(prompt_mask.sum(axis=1), group) + index  # [B]
+        numbers = column if starts is None else column - starts
+        positions = jnp.repeat(prompt_mask.sum(axis=1), group) + numbers  # [b]
+        place = column % response_cache.keys.shape[3]
 
         def layer(carry, inputs):
-            hidden, keys, values = carry  # [B, 1, D], [L, B, K, T, H]
-            number, weights, own, *prompt_cache = inputs
+            hidden, cache = carry  # [b, 1, D], [L, B, K, T, H]
+            number, weights, own, prompt_cache = inputs
             query, key, value = self._project(weights, hidden, positions[:, None], own)
-            at = (number, 0, 0, index, 0)
-            keys = jax.lax.dynamic_update_slice(keys, key.swapaxes(1, 2)[None], at)
-            values = jax.lax.dynamic_update_slice(values, value.swapaxes(1, 2)[None], at)
-            cache = keys[number], values[number]
+            stored = kv_cache.pack(key.swapaxes(1, 2), value.swapaxes(1, 2), storage)
+            cache = kv_cache.write(cache, stored, number, place)
             attended = decode_attention.one_token(
-                query[:, 0], cache, tuple(prompt_cache), index, prompt_mask, self._manner(own)
+                query[:, 0], cache, number, prompt_cache, column, numbers, prompt_mask, self._manner(own)
             )
-            return (self._finish(weights, hidden, attended[:, None]), keys, values), None
+            return (self._finish(weights, hidden, attended[:, None]), cache), None
 
-        layers = (jnp.arange(self.layers), params["layers"], self._constants(), *prompt_cache)
-        carry, _ = jax.lax.scan(layer, (self._embed(params, tokens[:, None]), *response_cache), layers)
-        return self._final_norm(params, carry[0][:, 0]), carry[1:]
+        layers = (jnp.arange(self.layers), params["layers"], self._constants(), prompt_cache)
+        (hidden, cache), _ = jax.lax.scan(layer, (self._embed(params, tokens[:, None]), response_cache), layers)
+        return self._final_norm(params, hidden[:, 0]), cache
 
     # Layers ---------------------------------------------------------------------------------------------------------
 
