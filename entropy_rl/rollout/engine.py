@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from entropy_rl.parallel import sharding
+from entropy_rl.parallel import rows
 from entropy_rl.problem import Tokenizer
 from entropy_rl.rollout import sampling
 from entropy_rl.rollout.generation import generate
@@ -123,6 +123,8 @@ class Engine:
     ) -> Rollout:
         """Samples G responses to each prompt. Dispatched, not awaited.
 
+        On several processes each gives its own prompts, equally many (see parallel/rows.py), and all call it together.
+
         Args:
           params: on the mesh.
           prompts: texts; the number of them is the same in every call, or a new program is compiled.
@@ -132,13 +134,13 @@ class Engine:
           first_sample: number of the first response of each prompt.
         """
         request = pack_prompts(prompts, draws, self.tokenizer, self.prompt_tokens, self.template)
-        where = sharding.rows(self.mesh, len(prompts))
-        arrays = tuple(jax.device_put(array, where) for array in (request.tokens, request.mask, request.draws))
+        arrays = rows.from_local_rows(self.mesh, (request.tokens, request.mask, request.draws))
         with jax.set_mesh(self.mesh):
-            return generate(
+            sampled = generate(
                 params, arrays, jnp.uint32(self.seed), jnp.uint32(purpose), jnp.uint32(first_sample),
                 jnp.float32(temperature), jnp.asarray(policy_version, jnp.int32), **self.options(temperature == 0.0),
             )  # fmt: skip
+        return rows.settled(sampled)
 
     def options(self, greedy: bool = False) -> dict[str, Any]:
         """What the program of `generate` is compiled for beside the shapes of its arrays."""
@@ -148,8 +150,8 @@ class Engine:
         }  # fmt: skip
 
     def texts(self, rollout: Rollout) -> list[str]:
-        """The responses [B] as text, end-of-sequence tokens left out."""
-        responses, mask = np.asarray(rollout.responses), np.asarray(rollout.response_mask)
+        """The responses [B] as text, end-of-sequence tokens left out; of several processes, each has its own."""
+        responses, mask = rows.local_rows(rollout.responses), rows.local_rows(rollout.response_mask)
         lengths = mask.sum(axis=1)
         return [self.text(row[:length].tolist()) for row, length in zip(responses, lengths, strict=True)]
 

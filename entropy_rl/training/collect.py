@@ -16,15 +16,16 @@ from jax.sharding import Mesh
 
 from entropy_rl.config import Config
 from entropy_rl.parallel import sharding
+from entropy_rl.parallel.rows import from_local_rows, local_rows
 from entropy_rl.problem import Problem, Verdict
 from entropy_rl.rewards.reward import ACCURACY, raw_accuracy
 from entropy_rl.rollout.engine import Engine, ahead
 from entropy_rl.rollout.sampling import Purpose
 from entropy_rl.tasks.mixture import LABEL, PART
-from entropy_rl.training import groups, metrics, processes
+from entropy_rl.training import groups, metrics, processes, responses
 from entropy_rl.training.groups import Group
 from entropy_rl.training.judging import is_correct, judge, require_working, self_certainties
-from entropy_rl.training.stream import Drawn, Stream, own
+from entropy_rl.training.stream import Drawn, Stream
 from entropy_rl.types import Rollout
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Batch:
     """What a step trains on, and metrics of all that it sampled.
 
     Attributes:
-      problems, draws: [P], and their positions in the stream.
+      problems, draws: [P], and their positions in the stream; on several processes those of this one.
       rollout, verdicts: of B responses; rows that were carried over keep the version of the policy that sampled them.
       figures: metrics; those of rewards and entropies are of everything sampled in this step and of nothing else, so
         that a filter does not move them.
@@ -53,7 +54,8 @@ class Batch:
 
 @dataclasses.dataclass(frozen=True)
 class _Round:
-    drawn: Sequence[Drawn]
+    asked: Sequence[Drawn]  # by all processes
+    drawn: Sequence[Drawn]  # by this one, as all that follows
     rollout: Rollout
     verdicts: list[Verdict]
     figures: dict[str, float]
@@ -67,7 +69,7 @@ def open_stream(config: Config, engine: Engine) -> Stream:
 
 def saved(stream: Stream, carried: Sequence[Group]) -> dict[str, Any]:
     """What a checkpoint must hold of the data: JSON values, the same on every process."""
-    return {"stream": stream.state(), "carried": processes.everyones(groups.encoded(carried))}
+    return {"stream": stream.state(), "carried": processes.everyones(groups.encoded(carried), "groups carried over")}
 
 
 def restored(data: Mapping[str, Any], stream: Stream, engine: Engine, prompts: int) -> list[Group]:
@@ -101,16 +103,16 @@ def collect(session: Session, params: Any, clock: metrics.Stopwatch) -> Batch:
             rounds.append(_round(session, params, clock))
             return groups.split(rounds[-1].drawn, rounds[-1].rollout, rounds[-1].verdicts)
 
-        refilled = groups.refill(
-            sampling, session.carried, session.config.rollout.prompts // jax.process_count(), sample
-        )
-        session.carried, figures = refilled.carried, refilled.figures
+        count = session.config.rollout.prompts // jax.process_count()
+        another = functools.partial(processes.any_of, place=f"step {session.step + 1}: another round")
+        refilled = groups.refill(sampling, session.carried, count, sample, another)
+        session.carried, figures = refilled.carried, processes.figures(refilled.figures, "figures of the filter")
         drawn = [group.drawn for group in refilled.groups]
         rollout = groups.join(refilled.groups, rounds[-1].rollout)
         verdicts = [verdict for group in refilled.groups for verdict in group.verdicts]
         _warn_of_shaped_rewards(rounds[-1].verdicts)
-    figures |= session.stream.figures() | _figures(rounds)
-    tokens = sum(int(np.asarray(one.rollout.response_mask).sum()) for one in rounds)
+    measured, tokens = _figures(session, rounds)
+    figures |= session.stream.figures() | measured
     problems, draws = [one.problem for one in drawn], [one.position for one in drawn]
     return Batch(problems, draws, rollout, list(verdicts), figures, tokens)
 
@@ -119,7 +121,7 @@ def _round(session: Session, params: Any, clock: metrics.Stopwatch) -> _Round:
     """P prompts: their responses and verdicts."""
     config = session.config
     asked = session.stream.take(config.rollout.prompts)
-    drawn = own(asked, jax.process_index(), jax.process_count())
+    drawn = processes.own(session.engine.mesh, asked)
     cut = len(drawn) // config.rollout.pieces
     pieces = [(drawn[start : start + cut],) for start in range(0, len(drawn), cut)]
     rollouts, verdicts, figures = [], [], []
@@ -135,9 +137,11 @@ def _round(session: Session, params: Any, clock: metrics.Stopwatch) -> _Round:
     rollout = _concatenated(rollouts, session.engine.mesh)
     if config.curriculum is not None:
         accuracies = [group.accuracy for group in groups.split(drawn, rollout, verdicts)]
-        session.stream.observe([one.problem for one in asked], processes.concatenated(accuracies))
+        accuracies = processes.merged(session.engine.mesh, accuracies, "accuracies")
+        session.stream.observe([one.problem for one in asked], accuracies)
     clock.lap("time/reward")
-    return _Round(drawn, rollout, verdicts, {name: float(np.mean([f[name] for f in figures])) for name in figures[0]})
+    averaged = {name: float(np.mean([f[name] for f in figures])) for name in figures[0]}
+    return _Round(asked, drawn, rollout, verdicts, averaged)
 
 
 def _sampled(session: Session, params: Any, drawn: Sequence[Drawn]) -> Rollout:
@@ -150,6 +154,9 @@ def _concatenated(rollouts: Sequence[Rollout], mesh: Mesh) -> Rollout:
     """One rollout, placed as if it had been sampled whole."""
     if len(rollouts) == 1:
         return rollouts[0]
+    if jax.process_count() > 1:  # piece behind piece in each process: on the devices rows would change their process
+        whole = jax.tree.map(lambda *parts: np.concatenate([local_rows(part) for part in parts]), *rollouts)
+        return from_local_rows(mesh, whole)
     where = sharding.rows(mesh, sum(part.prompts.shape[0] for part in rollouts))
     return jax.tree.map(lambda *parts: jax.device_put(jnp.concatenate(parts), where), *rollouts)
 
@@ -166,7 +173,7 @@ def _judge(
         reference = session.publish(session.reference_params)
         anchors = elder(reference, prompts, draws, Purpose.ANCHOR, config.rollout.temperature)
     if "self_certainty" in getattr(config.reward, "requires", ()):
-        certainties = self_certainties(params, rollout, policy=config.policy)
+        certainties = processes.settled(self_certainties(params, rollout, policy=config.policy))
     verdicts = judge(session.engine, task, config.reward, problems, rollout, anchors, certainties, session.pool)
     if anchors is None:
         return verdicts, {}
@@ -174,16 +181,21 @@ def _judge(
     return verdicts, {"anchor/accuracy": float(right.mean())}
 
 
-def _figures(rounds: Sequence[_Round]) -> dict[str, float]:
-    """Metrics of everything that was sampled."""
-    problems = [drawn.problem for one in rounds for drawn in one.drawn]
-    verdicts = [verdict for one in rounds for verdict in one.verdicts]
-    rollout = rounds[0].rollout
-    if len(rounds) > 1:
-        rollout = jax.tree.map(lambda *parts: np.concatenate(parts), *(one.rollout for one in rounds))
-    names = {name for one in rounds for name in one.figures}
+def _figures(session: Session, rounds: Sequence[_Round]) -> tuple[dict[str, float], int]:
+    """Metrics of everything that was sampled by all processes, the same on each; and how many tokens that was."""
+    problems = [drawn.problem for one in rounds for drawn in one.asked]
+    place = f"step {session.step + 1}, update {session.state.step}, {session.stream.cursor} problems drawn"
+    whole: list[responses.Response] = []
+    for one in rounds:
+        mine = responses.of_rollout(one.rollout, one.verdicts)
+        whole += [responses.Response(*row) for row in processes.merged(session.engine.mesh, mine, place)]
+    names = sorted({name for one in rounds for name in one.figures})
     averaged = {name: float(np.mean([one.figures[name] for one in rounds])) for name in names}
-    return metrics.rollout_metrics(rollout, verdicts, len(problems)) | averaged | _by_task(problems, verdicts)
+    if averaged:
+        averaged = processes.figures(averaged, "figures of the rounds")
+    verdicts = [response.verdict for response in whole]
+    measured = responses.figures(whole, len(problems)) | averaged | _by_task(problems, verdicts)
+    return measured, sum(response.length for response in whole)
 
 
 def _by_task(problems: Sequence[Problem], verdicts: Sequence[Verdict]) -> dict[str, float]:

@@ -15,7 +15,9 @@ from entropy_rl.problem import Problem, Task
 from entropy_rl.rewards.pool import Pool
 from entropy_rl.rollout.engine import Engine, ahead
 from entropy_rl.rollout.sampling import Purpose
+from entropy_rl.training import processes
 from entropy_rl.training.judging import is_correct, judge
+from entropy_rl.training.processes import local_rows
 from entropy_rl.types import Params, Rollout
 
 PURPOSES = {"validation": Purpose.VALIDATION, "test": Purpose.TEST}
@@ -107,8 +109,9 @@ def evaluate(
     correct, answers, entropies, unit_entropies, tokens = [], [], 0.0, 0.0, 0
     for start in range(0, len(problems), batch):
         chunk = list(problems[start : start + batch])
-        filled = _filled(problems, start, batch)
-        parts = [_judged(engine, task, filled, next(sampled), pool) for _ in range(calls)]
+        filled = processes.own(engine.mesh, _filled(problems, start, batch))
+        place = f"{split} problems from {start}"
+        parts = [_judged(engine, task, filled, next(sampled), pool, place) for _ in range(calls)]
         kept = slice(0, len(chunk))
         correct.append(np.concatenate([part["correct"] for part in parts], axis=1)[kept, :samples])
         joined = [sum((part["answers"][row] for part in parts), [])[:samples] for row in range(len(chunk))]
@@ -133,20 +136,29 @@ def _sampled(
     engine: Engine, params: Params, split: str, problems: Sequence[Problem], temperature: float, batch: int,
     start: int, call: int,
 ) -> Rollout:  # fmt: skip
-    prompts = [problem.prompt for problem in _filled(problems, start, batch)]
-    first = call * engine.group_size
-    return engine(params, prompts, range(start, start + batch), PURPOSES[split], temperature, first_sample=first)
+    prompts = processes.own(engine.mesh, [problem.prompt for problem in _filled(problems, start, batch)])
+    draws, first = processes.own(engine.mesh, range(start, start + batch)), call * engine.group_size
+    return engine(params, prompts, draws, PURPOSES[split], temperature, first_sample=first)
 
 
-def _judged(engine: Engine, task: Task, problems: list[Problem], rollout: Rollout, pool: Pool | None) -> dict[str, Any]:
+def _judged(
+    engine: Engine, task: Task, problems: list[Problem], rollout: Rollout, pool: Pool | None, place: str
+) -> dict[str, Any]:
+    """Of a whole batch, of which each process judges its own problems."""
     verdicts = judge(engine, task, None, problems, rollout, pool=pool)
-    shape = (len(problems), engine.group_size)
-    mask = np.asarray(rollout.response_mask)
-    total = lambda values: np.where(mask, np.asarray(values), 0.0).sum(axis=1).reshape(shape)  # noqa: E731
-    return {
-        "correct": is_correct(verdicts).reshape(shape),
-        "answers": np.asarray([v.answer for v in verdicts], dtype=object).reshape(shape).tolist(),
+    mask = local_rows(rollout.response_mask)
+    total = lambda values: np.where(mask, local_rows(values), 0.0).sum(axis=1)  # noqa: E731
+    columns = {
+        "correct": is_correct(verdicts),
+        "answers": np.asarray([v.answer for v in verdicts], dtype=object),
         "entropies": total(rollout.entropies),
         "unit_entropies": total(rollout.unit_entropies),
-        "lengths": mask.sum(axis=1).reshape(shape),
+        "lengths": mask.sum(axis=1),
     }
+    mine = list(zip(*(column.tolist() for column in columns.values()), strict=True))
+    whole = zip(*processes.merged(engine.mesh, mine, place), strict=True)
+    shaped = {
+        name: np.asarray(values, column.dtype).reshape(-1, engine.group_size)
+        for (name, column), values in zip(columns.items(), whole, strict=True)
+    }
+    return shaped | {"answers": shaped["answers"].tolist()}

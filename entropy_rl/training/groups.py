@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from entropy_rl.parallel.rows import beside, local_rows
 from entropy_rl.problem import Verdict
 from entropy_rl.rewards.reward import raw_accuracy
 from entropy_rl.rollout.filters import DynamicSampling, Signal
@@ -91,7 +92,7 @@ def refill(
 def split(drawn: Sequence[Drawn], rollout: Rollout, verdicts: Sequence[Verdict]) -> list[Group]:
     """The groups of a rollout of these problems."""
     size = len(verdicts) // len(drawn)
-    arrays = {field.name: np.asarray(getattr(rollout, field.name)) for field in dataclasses.fields(rollout)}
+    arrays = {field.name: local_rows(getattr(rollout, field.name)) for field in dataclasses.fields(rollout)}
     found = []
     for number, one in enumerate(drawn):
         rows = slice(number * size, (number + 1) * size)
@@ -101,11 +102,13 @@ def split(drawn: Sequence[Drawn], rollout: Rollout, verdicts: Sequence[Verdict])
 
 
 def join(groups: Sequence[Group], like: Rollout) -> Rollout:
-    """Groups as one rollout, placed as another of its shape is."""
+    """Groups of this process as one rollout of all, placed as another of its shape is."""
 
     def joined(name: str) -> jax.Array:
         arrays = [group.arrays[name] for group in groups]
         whole = np.stack(arrays) if name.startswith("prompt") else np.concatenate(arrays)
+        if jax.process_count() > 1:
+            return beside(getattr(like, name), whole)
         return jax.device_put(whole, getattr(like, name).sharding)
 
     return Rollout(**{field.name: joined(field.name) for field in dataclasses.fields(Rollout)})

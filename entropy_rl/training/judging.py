@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from entropy_rl.ops import certainty
+from entropy_rl.parallel.rows import local_rows
 from entropy_rl.problem import Problem, Task, Verdict
 from entropy_rl.rewards.pool import Pool, Workers
 from entropy_rl.rewards.reward import Completion, GroupReward, in_process
@@ -71,13 +72,13 @@ def require_working(verdicts: Sequence[Verdict]) -> None:
 
 
 def completions(engine: Engine, rollout: Rollout, certainties: Array | None = None) -> list[Completion]:
-    """The responses [B] as rewards see them."""
-    mask = np.asarray(rollout.response_mask)
+    """The responses [B] as rewards see them; on several processes, each judges its own."""
+    mask = local_rows(rollout.response_mask)
     lengths = mask.sum(axis=1)
-    mean = lambda values: np.where(mask, np.asarray(values), 0.0).sum(axis=1) / np.maximum(lengths, 1)  # noqa: E731
+    mean = lambda values: np.where(mask, local_rows(values), 0.0).sum(axis=1) / np.maximum(lengths, 1)  # noqa: E731
     entropies, logprobs = mean(rollout.entropies).tolist(), mean(rollout.logprobs).tolist()
     certain = [None] * len(lengths) if certainties is None else mean(certainties).tolist()
-    finished, tokens = np.asarray(rollout.finished), np.asarray(rollout.responses)
+    finished, tokens = local_rows(rollout.finished), local_rows(rollout.responses)
     return [
         Completion(text, int(length), bool(end), *numbers, tokens=tuple(row[counts].tolist()))
         for text, length, end, *numbers, row, counts in zip(

@@ -23,6 +23,7 @@ from entropy_rl.config import Config
 from entropy_rl.models import lora
 from entropy_rl.ops import logprobs
 from entropy_rl.parallel import devices as hardware
+from entropy_rl.parallel.rows import settled
 from entropy_rl.training.learner import Placement
 
 ROLLOUT, UPDATE = "rollout", "update"
@@ -194,7 +195,7 @@ class Watch:
 
         def tracked(*args: Any, **kwargs: Any) -> Any:
             self.phase = phase
-            return call(*args, **kwargs)
+            return settled(call(*args, **kwargs))
 
         return tracked
 
@@ -274,7 +275,7 @@ def _activations(config: Config, placement: Placement, prompt_tokens: int, respo
     kept = tokens * policy.width * policy.layers
     layers = 1 if policy.remat in (True, "full") else policy.layers
     score_layers = layers if response_tokens <= 512 else 1  # longer ones are recomputed block by block
-    tile = 4 * 3 * max(logprobs.TILE_ELEMENTS, logprobs.SMALLEST_TILE * policy.vocab_size)
+    tile = 4 * 3 * logprobs.TILE_ELEMENTS
     return width * (kept + layers * one_layer) + 4 * score_layers * scores + tile
 
 

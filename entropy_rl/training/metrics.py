@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from entropy_rl.problem import Verdict
+from entropy_rl.training import responses
 from entropy_rl.training.token_metrics import COVARIANCE_QUANTILES
 from entropy_rl.training.token_metrics import update_metrics as update_metrics
 from entropy_rl.types import Rollout
@@ -172,38 +173,7 @@ def rollout_metrics(rollout: Rollout, verdicts: Sequence[Verdict], prompts: int)
       verdicts: [B], in its order.
       prompts: P; B = P * G.
     """
-    mask = np.asarray(rollout.response_mask)
-    lengths = mask.sum(axis=1)
-    measured = _reward_metrics(verdicts, prompts)
-    for name, entropies in (("entropy", rollout.entropies), ("entropy_unit", rollout.unit_entropies)):
-        sums = np.where(mask, np.asarray(entropies), 0.0).sum(axis=1, dtype=np.float64)
-        measured[f"{name}/token_mean"] = float(sums.sum() / max(lengths.sum(), 1))
-        measured[f"{name}/sequence_mean"] = float((sums / np.maximum(lengths, 1)).mean())
-    return measured | {
-        "response/length_mean": float(lengths.mean()),
-        "response/length_max": float(lengths.max()),
-        "response/truncated": float(1.0 - np.asarray(rollout.finished).mean(dtype=np.float64)),
-    }
-
-
-def _reward_metrics(verdicts: Sequence[Verdict], prompts: int) -> dict[str, float]:
-    rewards = np.array([verdict.score for verdict in verdicts], np.float64)
-    decided = np.array([not verdict.undecided for verdict in verdicts])
-    right = [verdict.components.get("accuracy", verdict.score) >= 1.0 for verdict in verdicts]
-    lowest = np.where(decided, rewards, np.inf).reshape(prompts, -1).min(axis=1)
-    highest = np.where(decided, rewards, -np.inf).reshape(prompts, -1).max(axis=1)
-    counted = rewards[decided] if decided.any() else np.zeros(1)
-    measured = {
-        "reward/mean": counted.mean(),
-        "reward/std": counted.std(),
-        "reward/accuracy": np.mean(right),
-        "reward/zero_variance_groups": np.mean(highest <= lowest),  # <: nothing was decided
-        "reward/undecided": 1.0 - decided.mean(),
-    }
-    for name in sorted({name for verdict in verdicts for name in verdict.components}):
-        parts = [verdict.components[name] for verdict in verdicts if name in verdict.components]
-        measured[f"reward/component/{name}"] = np.mean(parts)
-    return {name: float(value) for name, value in measured.items()}
+    return responses.figures(responses.of_rollout(rollout, verdicts), prompts)
 
 
 class Stopwatch:

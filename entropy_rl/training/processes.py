@@ -2,36 +2,62 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
-from jax.experimental import multihost_utils
+from jax.sharding import Mesh
+
+from entropy_rl.parallel import exchange
+from entropy_rl.parallel.rows import from_local_rows as from_local_rows
+from entropy_rl.parallel.rows import local_rows as local_rows
+from entropy_rl.parallel.rows import own_rows
+from entropy_rl.parallel.rows import settled as settled
+
+T = TypeVar("T")
 
 
-def any_of(flag: bool) -> bool:
+def any_of(flag: bool, place: str = "any of all") -> bool:
     """Whether it is true on any process."""
-    if jax.process_count() == 1:
-        return flag
-    return bool(np.any(multihost_utils.process_allgather(np.array(flag))))
+    return any(exchange.everyones(bool(flag), place))
 
 
 def concatenated(values: list[float]) -> list[float]:
     """The numbers of all processes, in their order; NaN stays NaN."""
-    return [value for part in everyones(values) for value in part]  # as JSON: arrays would be rounded to float32
+    return [value for part in everyones(values) for value in part]
 
 
-def everyones(value: Any) -> list[Any]:
+def everyones(value: Any, place: str = "everyone's values") -> list[Any]:
     """A JSON value of each process, in their order."""
+    return exchange.everyones(value, place)
+
+
+def own(mesh: Mesh, values: Sequence[T]) -> list[T]:
+    """Those of a batch that belong to this process: it holds their rows."""
+    return [values[row] for row in own_rows(mesh, len(values))]
+
+
+def merged(mesh: Mesh, values: Sequence[Any], place: str) -> list[Any]:
+    """The JSON values of a whole batch in its order, from those of each process's own rows."""
     if jax.process_count() == 1:
-        return [value]
-    text = np.frombuffer(json.dumps(value).encode(), np.uint8)
-    lengths = multihost_utils.process_allgather(np.array(len(text)))
-    padded = np.zeros(int(np.max(lengths)), np.uint8)
-    padded[: len(text)] = text
-    rows = multihost_utils.process_allgather(padded)
-    return [json.loads(row[: int(length)].tobytes()) for row, length in zip(rows, lengths, strict=True)]
+        return list(values)
+    size = len(values) * jax.process_count()
+    rows = own_rows(mesh, size).tolist()
+    whole: list[Any] = [None] * size
+    for theirs, part in exchange.everyones([rows, list(values)], place):
+        for row, value in zip(theirs, part, strict=True):
+            whole[row] = value
+    return whole
+
+
+def figures(measured: dict[str, float], place: str) -> dict[str, float]:
+    """Means over processes of figures that each took of equally much."""
+    return {name: float(np.mean(parts)) for name, parts in _together(exchange.everyones(measured, place)).items()}
+
+
+def _together(parts: Sequence[dict[str, float]]) -> dict[str, list[float]]:
+    return {name: [part[name] for part in parts if name in part] for name in dict.fromkeys(n for p in parts for n in p)}
 
 
 def share_of(values: list[list[Any]], process: int, processes: int, most: int) -> list[Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from entropy_rl.parallel.rows import local_rows
 from entropy_rl.problem import Problem, Tokenizer, Verdict
 from entropy_rl.types import Experience, Rollout
 
@@ -22,12 +23,15 @@ def records(
     verdicts: Sequence[Verdict],
     experience: Experience,
 ) -> list[dict[str, Any]]:
-    """One record per kept prompt; groups whose answers differ in score come first: they are what is learned from."""
+    """One record per kept prompt; groups whose answers differ in score come first: they are what is learned from.
+
+    On several processes of this process's prompts; only those of the first are written.
+    """
     group_size = len(verdicts) // len(problems)
     scores = np.asarray([verdict.score for verdict in verdicts]).reshape(-1, group_size)
     order = np.argsort(-scores.std(axis=1), kind="stable")[:PROMPTS]
     arrays = {
-        name: np.asarray(values)
+        name: local_rows(values)
         for name, values in (
             ("tokens", rollout.responses), ("mask", rollout.response_mask), ("entropies", rollout.entropies),
             ("logprobs", rollout.logprobs), ("advantages", experience.advantages), ("finished", rollout.finished),

@@ -1,0 +1,99 @@
+"""Rows of global arrays: which are this process's own, how it puts them in, and how it reads them back.
+
+Row i of a batch lies where the sharding of the batch axes puts it, on every number of processes: what a process owns
+is looked up, never assumed to be one stretch. All responses to a prompt share a shard with it.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding
+
+from entropy_rl.parallel import sharding, watchdog
+from entropy_rl.types import Array
+
+
+@functools.lru_cache(maxsize=64)
+def own_rows(mesh: Mesh, size: int) -> np.ndarray:
+    """[n] indices of this process's rows of a batch of `size`, ascending; all of them on one process.
+
+    Raises:
+      ValueError: if rows cannot be divided among several processes.
+    """
+    if jax.process_count() == 1:
+        return np.arange(size)
+    shards = mesh.size // mesh.shape["tensor"]
+    if size % shards:
+        raise ValueError(
+            f"{size} rows do not split over {shards} batch shards of {jax.process_count()} processes; make them a "
+            "multiple (rollout.prompts, or a smaller mesh.data x mesh.fsdp)"
+        )
+    slices = sharding.rows(mesh).addressable_devices_indices_map((size,)).values()
+    starts = sorted({(part[0].start or 0, size if part[0].stop is None else part[0].stop) for part in slices})
+    return np.concatenate([np.arange(start, stop) for start, stop in starts])
+
+
+def from_local_rows(mesh: Mesh, rows: Any) -> Any:
+    """Global arrays from this process's own rows of each; on one process, those rows on its devices.
+
+    Args:
+      rows: a tree of NumPy arrays with the same leading axis, in the order of `own_rows`.
+    """
+    if jax.process_count() == 1:
+        return jax.tree.map(lambda part: jax.device_put(part, sharding.rows(mesh, len(part))), rows)
+    where = sharding.rows(mesh)
+    return jax.tree.map(lambda part: _placed(where, np.asarray(part)), rows)
+
+
+def _placed(where: NamedSharding, part: np.ndarray) -> Array:
+    shards = where.mesh.size // where.mesh.shape["tensor"]
+    size = len(part) * shards // local_shards(where.mesh)
+    return jax.make_array_from_process_local_data(where, part, (size, *part.shape[1:]))
+
+
+def local_shards(mesh: Mesh) -> int:
+    """Pieces of a batch that lie on this process's devices: its number of rows is a multiple of it."""
+    if jax.process_count() == 1:
+        return mesh.size // mesh.shape["tensor"]
+    where = sharding.rows(mesh)
+    return len(set(map(str, where.addressable_devices_indices_map((where.mesh.size,)).values())))
+
+
+def beside(array: Array, rows: np.ndarray) -> Array:
+    """This process's own rows as a global array that lies as another one does."""
+    if jax.process_count() == 1:
+        return jnp.asarray(rows)
+    return from_local_rows(array.sharding.mesh, rows)
+
+
+def local_rows(array: Any) -> np.ndarray:
+    """This process's own rows of a global array, on the host; a NumPy array is taken to hold own rows already."""
+    if isinstance(array, np.ndarray) or jax.process_count() == 1 or array.is_fully_addressable:
+        return np.asarray(array)
+    with watchdog.waiting("device results"):
+        own = own_rows(array.sharding.mesh, array.shape[0])
+        position = np.full(array.shape[0], -1)
+        position[own] = np.arange(len(own))
+        out = np.empty((len(own), *array.shape[1:]), array.dtype)
+        for shard in array.addressable_shards:
+            rows, *rest = shard.index
+            mine = position[rows]
+            data = np.asarray(shard.data)
+            out[(mine[mine >= 0], *rest)] = data[mine >= 0]
+    return out
+
+
+def settled(tree: Any) -> Any:
+    """The same tree, awaited where two programs in flight could wait for each other: on CPUs of several processes.
+
+    There the collectives of one program are not kept apart from those of the next (seen: four runs of four hung).
+    """
+    if jax.process_count() > 1 and jax.default_backend() == "cpu":
+        with watchdog.waiting("device results"):
+            return jax.block_until_ready(tree)
+    return tree

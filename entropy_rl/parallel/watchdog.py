@@ -1,0 +1,132 @@
+"""Notices that another process is gone, has failed, or waits for something else, and ends this one with a message.
+
+A collective whose peer is gone never returns, so a thread of its own looks. Each process writes down, every two
+seconds, that it lives and what it waits for; a process that fails writes down why.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from absl import logging
+
+EXIT_CODE = 75  # EX_TEMPFAIL: another process was lost; the same command on all hosts goes on from the last checkpoint
+SILENT_SECONDS = 40.0  # without a sign of life, after which a process counts as lost
+STALL_SECONDS = 60.0  # for which all processes must have waited, for different things
+_PERIOD = 2.0
+
+
+class _Station:
+    """What this process waits for at present; "" while it works."""
+
+    label = ""
+    since = 0.0
+
+
+@contextlib.contextmanager
+def waiting(label: str) -> Iterator[None]:
+    """Says what this process waits for while the block runs."""
+    if _Station.label:  # the outermost one says more
+        yield
+        return
+    _Station.since, _Station.label = time.monotonic(), label
+    try:
+        yield
+    finally:
+        _Station.label = ""
+
+
+class Watchdog:
+    """Signs of life of all processes, over the key-value store of jax.distributed."""
+
+    def __init__(self, store: Any, process: int, processes: int, leave: Callable[[str], None] | None = None):
+        """Starts the thread.
+
+        Args:
+          store: the client of jax.distributed.
+          leave: what is done when a peer is lost; ends the process at once if None.
+        """
+        self._store, self._process, self._processes = store, process, processes
+        self._leave = leave or ended
+        self._seen: dict[int, tuple[str, float]] = {}
+        self._unreachable = 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Before an orderly end: nobody is missed any more."""
+        self._put("over", "yes")
+        self._stop.set()
+        self._thread.join(_PERIOD * 2)
+
+    def failed(self, message: str) -> None:
+        """Tells the others why this process ends, and leaves them the time to read it."""
+        self._put("failed", f"process {self._process} on {socket.gethostname()}: {message}"[:2000])
+        self._stop.set()
+        time.sleep(2 * _PERIOD)  # the store ends with the first process
+
+    def _put(self, what: str, value: str) -> None:
+        with contextlib.suppress(Exception):  # the store may be what was lost
+            self._store.key_value_set(f"watchdog/{what}/{self._process}", value, allow_overwrite=True)
+
+    def _run(self) -> None:
+        number = 0
+        while not self._stop.wait(_PERIOD):
+            number += 1
+            waited = time.monotonic() - _Station.since if _Station.label else 0.0
+            beat = {"n": number, "at": _Station.label, "for": waited, "host": socket.gethostname()}
+            try:
+                self._store.key_value_set(f"watchdog/beat/{self._process}", json.dumps(beat), allow_overwrite=True)
+                found = {what: self._all(what) for what in ("beat", "failed", "over")}
+                self._unreachable = 0.0
+            except Exception as error:  # jaxlib raises its own kinds
+                self._unreachable = self._unreachable or time.monotonic()
+                if time.monotonic() - self._unreachable > SILENT_SECONDS / 2 and not self._stop.is_set():
+                    self._leave(f"process 0, which holds the run together, cannot be reached ({error})")
+                continue
+            if (message := self.trouble(found, time.monotonic())) and not self._stop.is_set():
+                self._leave(message)
+
+    def _all(self, what: str) -> dict[int, str]:
+        folder = f"watchdog/{what}/"
+        return {int(key.rsplit("/", 1)[1]): value for key, value in self._store.key_value_dir_get(folder)}
+
+    def trouble(self, found: Mapping[str, Mapping[int, str]], now: float) -> str:
+        """What is wrong with the other processes; "" if nothing is.
+
+        Args:
+          found: by kind of sign ("beat", "failed", "over") the text of each process.
+          now: seconds, of any steady clock.
+        """
+        for process, message in found["failed"].items():
+            if process != self._process:
+                return f"another process failed: {message}"
+        beats = {process: json.loads(text) for process, text in found["beat"].items()}
+        for process, beat in beats.items():
+            text = str(beat["n"])
+            if self._seen.get(process, ("",))[0] != text:
+                self._seen[process] = text, now
+            silent = now - self._seen[process][1]
+            if silent > SILENT_SECONDS and process not in found["over"]:
+                where = f"process {process} on {beat['host']}"
+                return f"{where} has given no sign of life for {silent:.0f} s; it was probably killed or preempted"
+        stalled = len(beats) == self._processes and all(b["at"] and b["for"] > STALL_SECONDS for b in beats.values())
+        if stalled and len({beat["at"] for beat in beats.values()}) > 1:
+            each = "; ".join(f"process {p} on {b['host']} for {b['at']}" for p, b in sorted(beats.items()))
+            return f"all processes wait, for different things: {each}. Hosts must run the same code on the same config"
+        return ""
+
+
+def ended(message: str) -> None:
+    """Logs why, and ends the process at once: a thread that hangs in a collective cannot be unwound."""
+    logging.error("%s. This process ends; run the same command on all hosts to go on from the last checkpoint", message)
+    logging.flush()
+    os._exit(EXIT_CODE)
