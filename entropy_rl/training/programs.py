@@ -220,15 +220,24 @@ class _Run:
         given = lambda wanted, shape=numbers: shape if wanted else None  # noqa: E731
         return self.by_rows(
             Experience(
-                jax.ShapeDtypeStruct(asked, jnp.int32), jax.ShapeDtypeStruct(asked, jnp.bool_), tokens, mask,
-                advantages=numbers, old_logprobs=numbers, temperature=jax.ShapeDtypeStruct((rows,), jnp.float32),
+                jax.ShapeDtypeStruct(asked, jnp.int32),
+                jax.ShapeDtypeStruct(asked, jnp.bool_),
+                tokens,
+                mask,
+                advantages=numbers,
+                old_logprobs=numbers,
+                temperature=jax.ShapeDtypeStruct((rows,), jnp.float32),
                 sample_ids=jax.ShapeDtypeStruct((rows,), jnp.uint32),
-                policy_version=jax.ShapeDtypeStruct((rows,), jnp.int32), old_entropies=numbers, correct=flags,
+                policy_version=jax.ShapeDtypeStruct((rows,), jnp.int32),
+                old_entropies=numbers,
+                correct=flags,
                 rollout_logprobs=given("rollout_logprobs" in requires or config.update.rescore),
                 reference_logprobs=given("reference_logprobs" in requires),
-                proxy_logprobs=given("proxy_logprobs" in requires), roles=given("roles" in requires, tokens),
+                proxy_logprobs=given("proxy_logprobs" in requires),
+                roles=given("roles" in requires, tokens),
                 off_policy=given(config.refinement is not None, mask),
-                values=given(config.with_critic), returns=given(config.with_critic),
+                values=given(config.with_critic),
+                returns=given(config.with_critic),
             )  # fmt: skip
         )
 
