@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.launch.conftest import Machine
+from tests.launch.machine import Machine
 
 ARMS = ("countdown_grpo", "countdown_clip_cov")
 

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from tests.launch.conftest import REPOSITORY, UV
+from tests.launch.machine import REPOSITORY, UV
 
 SET_UP = "source launch/setup.sh; set_up run; env | grep ^JAX"
 GPU = "#!/bin/bash\n[[ $* == *driver_version* ]] && echo {driver}.65.06\nexit 0\n"
