@@ -98,11 +98,12 @@ class Config:
         """Whether the advantages come from a value head."""
         return bool(getattr(self.advantages, "needs_critic", False))
 
-    def validate(self, devices: int = 1) -> None:
+    def validate(self, devices: int = 1, data: bool = True) -> None:
         """Checks every field and how they fit together, before anything is compiled.
 
         Args:
           devices: how many the mesh must cover.
+          data: whether the task's problems are looked at; a program is the same without them.
 
         Raises:
           ValueError: that names the field, its value, the rule and the remedy.
@@ -110,7 +111,8 @@ class Config:
         checks.at_least("steps", self.steps, 1)
         if not 0 <= self.seed < HIGHEST_SEED:
             raise ValueError(f"seed is {self.seed}; it must be in [0, {HIGHEST_SEED}), for keys are made from 32 bits")
-        self.task.validate()
+        if data:
+            self.task.validate()
         config = self.resolved()
         wording.check(config)
         parts = (
@@ -139,7 +141,8 @@ class Config:
         config._validate_batches(devices)
         config._validate_requirements()
         compatibility.check_learner(config)
-        config._validate_task()
+        if data:
+            config._validate_task()
 
     def _validate_batches(self, devices: int) -> None:
         prompts, update = self.rollout.prompts, self.update
