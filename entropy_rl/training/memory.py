@@ -275,7 +275,7 @@ def _activations(config: Config, placement: Placement, prompt_tokens: int, respo
     kept = tokens * policy.width * policy.layers
     layers = 1 if policy.remat in (True, "full") else policy.layers
     score_layers = layers if response_tokens <= 512 else 1  # longer ones are recomputed block by block
-    tile = 4 * 3 * logprobs.TILE_ELEMENTS
+    tile = 4 * 3 * logprobs.tile_elements()
     return width * (kept + layers * one_layer) + 4 * score_layers * scores + tile
 
 
