@@ -126,7 +126,7 @@ def _round(session: Session, params: Any, clock: metrics.Stopwatch) -> _Round:
     pieces = [(drawn[start : start + cut],) for start in range(0, len(drawn), cut)]
     rollouts, verdicts, figures = [], [], []
     for (piece,), sampled in zip(pieces, ahead(functools.partial(_sampled, session, params), pieces), strict=True):
-        rollouts.append(jax.block_until_ready(sampled))
+        rollouts.append(session.stop.wait(sampled))
         clock.lap("time/rollout")
         judged, measured = _judge(session, params, piece, sampled)
         if session.step == 0:

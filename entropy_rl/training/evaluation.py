@@ -92,6 +92,7 @@ def evaluate(
     batch: int,
     progress: Callable[[int], None] = lambda done: None,
     pool: Pool | None = None,
+    wait: Callable[[Rollout], Rollout] = lambda sampled: sampled,
 ) -> Evaluation:
     """Samples and judges. Random numbers depend on problem and sample alone, so that evaluations of a run are paired.
 
@@ -102,6 +103,7 @@ def evaluate(
       batch: problems per call, as in training.
       progress: called with the number of problems that are judged.
       pool: of workers that judge.
+      wait: for what was sampled, before it is judged; it may raise, to leave.
     """
     calls = -(-samples // engine.group_size)
     jobs = [(start, call) for start in range(0, len(problems), batch) for call in range(calls)]
@@ -111,7 +113,7 @@ def evaluate(
         chunk = list(problems[start : start + batch])
         filled = processes.own(engine.mesh, _filled(problems, start, batch))
         place = f"{split} problems from {start}"
-        parts = [_judged(engine, task, filled, next(sampled), pool, place) for _ in range(calls)]
+        parts = [_judged(engine, task, filled, wait(next(sampled)), pool, place) for _ in range(calls)]
         kept = slice(0, len(chunk))
         correct.append(np.concatenate([part["correct"] for part in parts], axis=1)[kept, :samples])
         joined = [sum((part["answers"][row] for part in parts), [])[:samples] for row in range(len(chunk))]

@@ -14,12 +14,14 @@ from etils import epath
 
 from entropy_rl.config import Config
 from entropy_rl.ops import schedules
+from entropy_rl.parallel import exchange
+from entropy_rl.parallel.rows import beside
 from entropy_rl.problem import Problem
-from entropy_rl.training import metrics, samples, workdirs
+from entropy_rl.training import agreement, metrics, processes, samples, workdirs
 from entropy_rl.training.collect import Batch, collect
 from entropy_rl.training.evaluation import evaluate, held_out
 from entropy_rl.training.experience import build_experience, mini_batches, rewards_of
-from entropy_rl.training.interrupts import Interrupted, stop_requests
+from entropy_rl.training.interrupts import Interrupted, Leaving, stop_requests
 from entropy_rl.training.judging import is_correct
 from entropy_rl.training.refinement import Refined, refine
 from entropy_rl.training.session import Session, open_session
@@ -45,54 +47,99 @@ def run(config: Config, workdir: str, allow_changes: Iterable[str] = (), bases: 
       Interrupted: after SIGTERM or SIGINT, when everything is saved.
       NonFiniteError: when a loss or gradient is not finite.
     """
-    config, folder = workdirs.check(config, workdir, allow_changes), epath.Path(workdir)
-    if workdirs.is_finished(folder, config):
+    folder = epath.Path(workdir)
+    agreement.require(config, folder)
+    config = workdirs.check(config, workdir, allow_changes)
+    if exchange.firsts(workdirs.is_finished(folder, config), "is it finished"):
         logging.info("%s is finished; delete its %s to have it tested again", workdir, workdirs.SUMMARY)
         return Run(folder)
-    with open_session(config, folder, bases) as session, stop_requests() as stop:
-        if session.step == 0 and not session.base:
+    with stop_requests() as stop:
+        try:
+            with open_session(config, folder, bases) as session:
+                session.stop, stop.opened = stop, True
+                return _train(session)
+        except KeyboardInterrupt:
+            if stop.opened:
+                raise
+            raise Interrupted(f"stopped before anything was done that {workdir} does not hold") from None
+
+
+def _train(session: Session) -> Run:
+    """From wherever the run stands to its end; or to a safe point, where it saves and leaves."""
+    steps = session.config.steps
+    try:
+        if session.pending is not None:
+            conclude(session, metrics.Stopwatch(session.pending["laps"]))
+        elif session.step == 0 and not session.base:
             start(session)
-        while session.step < config.steps and not stop:
+        while session.step < steps:
             train_step(session)
-        if stop:
-            session.save()
-            raise Interrupted(f"stopped after step {session.step} of {config.steps}; {workdir} can be resumed")
         return finish(session)
+    except Leaving:
+        if session.step or session.base:
+            session.save()
+        raise Interrupted(f"stopped after step {session.step} of {steps}; {session.workdir} can be resumed") from None
 
 
 def start(session: Session) -> None:
     """What the policy can do before any RL: the first point of every curve."""
     figures, _ = _evaluate(session, "test")
-    session.base = figures
     session.validation, _ = _evaluate(session, "validation")
     session.record(session.validation)
     session.references.observe(session.validation)
+    session.base = figures
 
 
 def train_step(session: Session) -> None:
-    """One rollout, its judgement, and the optimiser steps that it serves."""
-    config, clock = session.config, metrics.Stopwatch()
-    session.state, moved = session.references.move(session.step + 1, session.state)
-    params = session.publish(session.params)
-    batch = collect(session, params, clock)
-    trained = _refine(session, params, batch)
-    del params  # what rollouts read makes room for the update
-    clock.lap("time/reward")
-    session.step += 1
-    experience = _experience(session, trained)
+    """One rollout, its judgement, the optimiser steps that it serves, and what is told of them.
+
+    Raises:
+      Leaving: if the run is to stop; what was sampled is then given up, unless its update was made.
+    """
+    config, clock, before = session.config, metrics.Stopwatch(), session.mark()
+    try:
+        session.stop.point()
+        session.state, moved = session.references.move(session.step + 1, session.state)
+        params = session.publish(session.params)
+        batch = collect(session, params, clock)
+        trained = _refine(session, params, batch)
+        del params  # what rollouts read makes room for the update
+        clock.lap("time/reward")
+        session.step += 1
+        experience = _experience(session, trained)
+        session.stop.point()
+    except Leaving:
+        session.rewind(before)
+        raise
     measured = moved | batch.figures | trained.figures | _update(session, experience)
     clock.lap("time/update")
-    if session.is_due(config.evaluation.every):
-        session.validation, _ = _evaluate(session, "validation")
-        measured |= session.validation
-        clock.lap("time/evaluation")
+    kept: list[dict[str, Any]] = []
     if session.is_due(config.checkpoint.samples_every) or session.step == 1:
         kept = samples.records(
             session.step, session.engine.tokenizer, batch.problems, trained.rollout, trained.verdicts, experience
         )
-        session.writers.write_samples(kept)
-        session.display.show_samples(kept)
-    session.record(measured | clock.seconds(batch.tokens))
+    session.pending = {"measured": measured, "samples": kept, "tokens": batch.tokens, "laps": clock.laps()}
+    del batch, trained, experience  # they make room for the evaluation
+    conclude(session, clock)
+
+
+def conclude(session: Session, clock: metrics.Stopwatch) -> None:
+    """What follows the optimiser steps of a step, which are not made again if the run stops here.
+
+    Args:
+      clock: that of the step.
+    """
+    config, pending = session.config, session.pending or {}
+    measured = dict(pending["measured"])
+    if session.is_due(config.evaluation.every):
+        session.validation, _ = _evaluate(session, "validation")
+        measured |= session.validation
+        clock.lap("time/evaluation")
+    if pending["samples"]:
+        session.writers.write_samples(pending["samples"])
+        session.display.show_samples(pending["samples"])
+    session.pending = None
+    session.record(measured | clock.seconds(pending["tokens"]))
     resets = session.references.decide(measured)
     if (resets or session.is_due(config.checkpoint.every)) and session.step < config.steps:
         session.save()
@@ -147,8 +194,8 @@ def _experience(session: Session, trained: Refined) -> Experience:
 
 def _rescored_refinements(session: Session, experience: Experience, rows: np.ndarray) -> Experience:
     """Refined rows get the log-probs that the policy gives them without the help; no ratio is made of them."""
-    refined = jnp.asarray(rows)[:, None]
-    if rows.any():
+    refined = beside(experience.responses, rows)[:, None]
+    if processes.any_of(bool(rows.any()), "refined rows"):
         scored = session.rescore(session.params, experience)
         stored = experience.old_logprobs, experience.old_entropies
         logprobs, entropies = jax.tree.map(lambda new, old: jnp.where(refined, new, old), scored, stored)
@@ -175,5 +222,6 @@ def _evaluate(session: Session, split: str) -> tuple[dict[str, float], dict[str,
     result = evaluate(
         session.engine, session.publish(session.params), session.task, split, problems,
         config.samples, config.temperature, session.config.rollout.piece, pool=session.pool,
+        wait=session.stop.wait,
     )  # fmt: skip
     return result.metrics(split), result.intervals()

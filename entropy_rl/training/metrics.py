@@ -179,9 +179,13 @@ def rollout_metrics(rollout: Rollout, verdicts: Sequence[Verdict], prompts: int)
 class Stopwatch:
     """Cuts the wall time of a step into named laps."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: Mapping[str, float] | None = None) -> None:
+        """Args:
+        before: `laps()` of the process that began the step.
+        """
         self._start = self._last = time.perf_counter()
-        self._laps: dict[str, float] = {}
+        self._laps = dict(before or {})
+        self._before = self._laps.pop("time/step", 0.0)
 
     def lap(self, name: str) -> None:
         """Gives the time since the last lap to a name; laps of one name add up."""
@@ -189,9 +193,13 @@ class Stopwatch:
         self._laps[name] = self._laps.get(name, 0.0) + now - self._last
         self._last = now
 
+    def laps(self) -> dict[str, float]:
+        """The laps, and the time since the start."""
+        return {**self._laps, "time/step": self._before + time.perf_counter() - self._start}
+
     def seconds(self, tokens: int) -> dict[str, float]:
         """The laps, the time since the start, and the speed at which `tokens` response tokens were sampled."""
-        measured = {**self._laps, "time/step": time.perf_counter() - self._start}
+        measured = self.laps()
         if measured.get("time/rollout"):
             measured["speed/response_tokens_per_second"] = tokens / measured["time/rollout"]
         return measured

@@ -16,6 +16,7 @@ from absl import logging
 
 from entropy_rl.ops import schedules
 from entropy_rl.ops.optimizer import AdamW
+from entropy_rl.parallel.rows import settled
 from entropy_rl.references import EmaReference, Reference, ResetReference
 from entropy_rl.training import learner
 from entropy_rl.types import Array, Params, TrainState
@@ -32,12 +33,14 @@ class Memory:
       stale: evaluations in a row without a better validation/pass@1.
       best: the best validation/pass@1 so far; None before the first.
       due: why the reference moves before the next step; "" if it does not.
+      moved: it has moved since it became due; the step that follows is not done yet.
     """
 
     since: int = 0
     stale: int = 0
     best: float | None = None
     due: str = ""
+    moved: bool = False
 
 
 def decide(reference: Reference | None, memory: Memory, measured: Mapping[str, float]) -> Memory:
@@ -46,7 +49,7 @@ def decide(reference: Reference | None, memory: Memory, measured: Mapping[str, f
     After a move the interval and the plateau are counted anew; the best score is kept.
     """
     if memory.due:
-        memory = dataclasses.replace(memory, since=0, stale=0, due="")
+        memory = dataclasses.replace(memory, since=0, stale=0, due="", moved=False)
     memory = dataclasses.replace(memory, since=memory.since + 1)
     score = measured.get(SCORE)
     if score is not None:
@@ -94,18 +97,20 @@ class Keeper:
         return dataclasses.asdict(self.memory)
 
     def move(self, step: int, state: TrainState) -> tuple[TrainState, dict[str, float]]:
-        """Carries out what is due before step number `step` begins.
+        """Carries out what is due before step number `step` begins; not again if that step is given up and repeated.
 
         Returns:
           the state, the given one being used up if it moved; and reference/reset, 0 or 1, of a reference that resets.
         """
         due = self.memory.due
-        if due and isinstance(self.reference, EmaReference):
-            moved = average(state.reference, state.params, self.reference.decay)
-            state = dataclasses.replace(state, reference=moved)
-        elif due:
-            logging.info("step %d: reference policy reset: %s", step, due)
-            state = self._reset(state)
+        if due and not self.memory.moved:
+            if isinstance(self.reference, EmaReference):
+                moved = settled(average(state.reference, state.params, self.reference.decay))
+                state = dataclasses.replace(state, reference=moved)
+            else:
+                logging.info("step %d: reference policy reset: %s", step, due)
+                state = settled(self._reset(state))
+            self.memory = dataclasses.replace(self.memory, moved=True)
         return state, {"reference/reset": float(bool(due))} if isinstance(self.reference, ResetReference) else {}
 
     def observe(self, measured: Mapping[str, float]) -> None:

@@ -29,6 +29,7 @@ from entropy_rl.training import (
     collect,
     display,
     groups,
+    interrupts,
     learner,
     memory,
     metrics,
@@ -36,6 +37,7 @@ from entropy_rl.training import (
     references,
     starting,
     stream,
+    streams,
     workdirs,
     writers,
 )
@@ -63,6 +65,8 @@ class Session:
       carried: groups sampled in the last step that the next one trains on.
       base: test figures before the first step.
       validation: figures of the last validation.
+      pending: what is known of the last step, if its validation and records are still to come.
+      stop: asks the run to leave, at safe points.
       saved: the step of the newest checkpoint that is known to be whole.
       seconds: wall time of the processes before this one.
     """
@@ -87,6 +91,8 @@ class Session:
     step: int = 0
     base: dict[str, float] = dataclasses.field(default_factory=dict)
     validation: dict[str, float] = dataclasses.field(default_factory=dict)
+    pending: Mapping[str, Any] | None = None
+    stop: interrupts.Stop = dataclasses.field(default_factory=interrupts.Stop)
     saved: int | None = None
     seconds: float = 0.0
     opened: float = dataclasses.field(default_factory=time.monotonic)
@@ -120,6 +126,15 @@ class Session:
         root = jax.random.fold_in(jax.random.key(self.config.seed), Purpose.UPDATE)
         return jax.random.fold_in(jax.random.fold_in(root, self.step), number)
 
+    def mark(self) -> tuple[Any, ...]:
+        """Where the run stands in its data, for `rewind`."""
+        return self.step, self.carried, self.stream.state()
+
+    def rewind(self, mark: tuple[Any, ...]) -> None:
+        """Forgets what was drawn since: the step that was given up is made again, of the same samples."""
+        self.step, self.carried, data = mark
+        self.stream.restore(data)
+
     def record(self, measured: Mapping[str, Any]) -> None:
         """Writes one line of metrics, checks them, and raises if the run is broken."""
         metrics.check_names(measured)
@@ -142,16 +157,20 @@ class Session:
         started = time.perf_counter()
         if not bool(_all_finite(self.state.params)):
             raise alarms.NonFiniteError(self.step, "a parameter", float("nan"), self.saved)
+        if self.pending is not None:
+            alarms.raise_if_not_finite(self.step, self.pending["measured"], self.saved)
         self.writers.flush()
         data = {
             **collect.saved(self.stream, self.carried),
+            "pending": None if self.pending is None else streams.plain(self.pending),
             "base": self.base,
             "validation": self.validation,
             "alarms": self.alarms.state(),
             "reference": self.references.state(),
             "seconds": self.seconds + time.monotonic() - self.opened,
         }
-        best = self.validation if self.is_due(self.config.evaluation.every) else None
+        validated = self.is_due(self.config.evaluation.every) and self.pending is None
+        best = self.validation if validated else None
         self.checkpoints.save(
             self.step, learner.saved(self.state), data, {"config": overrides.flatten(self.config)}, best
         )
@@ -224,11 +243,13 @@ def _build(
             frozen = starting.base(config, placement, bases, screen.show_warm_start)
             state = dataclasses.replace(state, frozen=frozen)
         resumed = {name: restored.data[name] for name in ("base", "validation", "seconds")} | {"saved": step}
+        resumed["pending"] = restored.data.get("pending")  # absent from older checkpoints
         resumed["carried"] = collect.restored(restored.data, problems, engine, config.rollout.prompts)
         alarm.restore(restored.data["alarms"])
         remembered = restored.data["reference"]
         logging.info("resuming %s after step %d", folder, step)
     pieces = config.update.mini_batches * config.update.micro_batches
+    told = step - (resumed["pending"] is not None) if resumed else -1  # the step that was recorded last
     return Session(
         config, folder, placement, engine, watch.during(memory.ROLLOUT, learner.compiled_publish(placement)),
         watch.during(
@@ -238,8 +259,7 @@ def _build(
         watch.during("rescoring", compiled_proxy(config.policy, pieces)),
         watch.during("rescoring", compiled_values(config.policy, pieces)),
         references.Keeper(config.reference, config.optimizer, placement.state_shardings, remembered),
-        state, store, writers.Writers(folder, resume_step=step if resumed else -1), alarm, screen, problems, step=step,
-        **resumed,
+        state, store, writers.Writers(folder, resume_step=told), alarm, screen, problems, step=step, **resumed,
     )  # fmt: skip
 
 

@@ -164,8 +164,8 @@ class Stream:
         """JSON values from which `restore` goes on."""
         return {
             "cursor": self.cursor,
-            "queue": self._queue,
-            "rates": self._rates,
+            "queue": list(self._queue),
+            "rates": dict(self._rates),
             "skipped": self._skipped,
             "content": self._content,
         }
