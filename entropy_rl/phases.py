@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from entropy_rl import checks
+from entropy_rl.models.kv_cache import STORAGES, Storage
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +22,12 @@ class RolloutConfig:
         memory and time, not results, depend on it.
       stop: names of tokens that end a response beside the tokenizer's and the template's. Each must be one token: text
         that spans several ends nothing.
+      slots: responses decoded at a time, on all devices together; the others wait until one ends. 0 for all at once:
+        their keys and values must fit into memory at full length.
+      buckets: decoding loops, each over fewer rows than the one before, that a rollout goes through as responses end;
+        0 for one if responses are short and 8 if not. Time, not results, depends on it, and so does the compiler's.
+      cache: how keys and values are stored: "auto" (as computed), "float32", "bfloat16" or "int8". Fewer bits sample
+        from a slightly different policy: see the metrics under mismatch/.
     """
 
     prompts: int = 64
@@ -30,6 +37,9 @@ class RolloutConfig:
     response_tokens: int = 0
     pieces: int = 1
     stop: tuple[str, ...] = ()
+    slots: int = 0
+    buckets: int = 0
+    cache: Storage = "auto"
 
     @property
     def piece(self) -> int:
@@ -44,6 +54,10 @@ class RolloutConfig:
         checks.at_least("rollout.prompt_tokens", self.prompt_tokens, 0)
         checks.at_least("rollout.response_tokens", self.response_tokens, 0)
         checks.at_least("rollout.pieces", self.pieces, 1)
+        checks.at_least("rollout.slots", self.slots, 0)
+        checks.at_least("rollout.buckets", self.buckets, 0)
+        if self.cache not in STORAGES:
+            raise ValueError(f"rollout.cache is {self.cache!r}; choose one of {', '.join(map(repr, STORAGES))}")
         if self.prompts % self.pieces:
             raise ValueError(
                 f"rollout.prompts = {self.prompts} do not split into rollout.pieces = {self.pieces}; choose a divisor"

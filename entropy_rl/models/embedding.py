@@ -48,6 +48,6 @@ def lookup(table: Array, tokens: Array, dtype: Any, columns_split: bool) -> Arra
             found = jax.lax.all_to_all(found, COLUMNS, split_axis=0, concat_axis=2, tiled=True)
         return jax.lax.psum(found, ROWS)  # one of them is not zero
 
-    batch = PartitionSpec(partition.BATCH_AXES)
+    batch = PartitionSpec(partition.batch_axes() or None)
     pieces = PartitionSpec(ROWS, COLUMNS if columns > 1 else None)
     return jax.shard_map(local, in_specs=(pieces, batch), out_specs=batch)(table, tokens)

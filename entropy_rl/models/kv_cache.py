@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.experimental.layout import Layout, with_layout_constraint
 
 from entropy_rl.types import Array
 
@@ -47,7 +48,7 @@ def empty(shape: tuple[int, ...], dtype: jnp.dtype, storage: Storage = "auto") -
 def write(cache: KeysValues, new: KeysValues, layer: Array, column: Array) -> KeysValues:
     """Puts one token's vectors [b, K, 1, H] into a column of the first b rows of a layer."""
     at = (layer, 0, 0, column, 0)
-    put = lambda into, piece: jax.lax.dynamic_update_slice(into, piece[None], at[: into.ndim])  # noqa: E731
+    put = lambda into, piece: _as_written(jax.lax.dynamic_update_slice(into, piece[None], at[: into.ndim]))  # noqa: E731
     return jax.tree.map(put, cache, new)
 
 
@@ -74,7 +75,7 @@ def move_rows(target: KeysValues, source: KeysValues | None, count: Array, origi
     def move(number: Array, moved: KeysValues) -> KeysValues:
         def copy(into: Array, rows: Array) -> Array:
             row = jax.lax.dynamic_slice_in_dim(rows, origins[number], 1, axis=1)
-            return jax.lax.dynamic_update_slice_in_dim(into, row, places[number], axis=1)
+            return _as_written(jax.lax.dynamic_update_slice_in_dim(into, row, places[number], axis=1))
 
         return jax.tree.map(copy, moved, moved if source is None else source)
 
@@ -85,3 +86,8 @@ def _quantized(vectors: Array) -> tuple[Array, Array]:
     wide = vectors.astype(jnp.float32)
     scales = jnp.maximum(jnp.max(jnp.abs(wide), axis=-1), SMALLEST) / LEVELS
     return jnp.round(wide / scales[..., None]).astype(jnp.int8), scales
+
+
+def _as_written(array: Array) -> Array:
+    """In memory as its axes are written: left to itself the TPU compiler turns the cache around in every step."""
+    return with_layout_constraint(array, Layout(tuple(range(array.ndim))))

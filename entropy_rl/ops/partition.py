@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import jax
-from jax.sharding import PartitionSpec
+from jax.sharding import AxisType, PartitionSpec
 
 from entropy_rl.types import Array
 
@@ -11,9 +11,20 @@ BATCH_AXES = ("data", "fsdp")  # the mesh axes that rows are split over, in this
 
 
 def axis_sizes() -> dict[str, int]:
-    """Devices along each axis of the mesh in context; empty without a mesh."""
+    """Devices along each axis of the mesh in context that the compiler splits over; empty without a mesh.
+
+    Inside a shard_map the axes that it splits by hand are no longer there.
+    """
     mesh = jax.sharding.get_abstract_mesh()
-    return dict(zip(mesh.axis_names, mesh.axis_sizes, strict=True)) if not mesh.empty else {}
+    if mesh.empty:
+        return {}
+    axes = zip(mesh.axis_names, mesh.axis_sizes, mesh.axis_types, strict=True)
+    return {name: size for name, size, kind in axes if kind != AxisType.Manual}
+
+
+def batch_axes() -> tuple[str, ...]:
+    """Those of BATCH_AXES that the mesh in context has and the compiler splits over."""
+    return tuple(axis for axis in BATCH_AXES if axis in axis_sizes())
 
 
 def batch_shards() -> int:
@@ -29,4 +40,4 @@ def by_rows(array: Array) -> Array:
     shards = batch_shards()
     if shards == 1 or array.shape[0] % shards:
         return array
-    return jax.lax.with_sharding_constraint(array, PartitionSpec(BATCH_AXES, *([None] * (array.ndim - 1))))
+    return jax.lax.with_sharding_constraint(array, PartitionSpec(batch_axes(), *([None] * (array.ndim - 1))))

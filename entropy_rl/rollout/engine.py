@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
+from entropy_rl.models.kv_cache import Storage
 from entropy_rl.parallel import rows
 from entropy_rl.problem import Tokenizer
 from entropy_rl.rollout import sampling
@@ -76,6 +77,7 @@ class Engine:
       seed: of the run.
       template: what is written around a prompt; None for nothing.
       stop: names of further tokens that end a response, and that its text keeps.
+      slots, buckets, cache: as in `RolloutConfig`.
     """
 
     policy: Policy
@@ -87,6 +89,9 @@ class Engine:
     seed: int
     template: Template | None = None
     stop: tuple[str, ...] = ()
+    slots: int = 0
+    buckets: int = 0
+    cache: Storage = "auto"
 
     @functools.cached_property
     def silent_ends(self) -> tuple[int, ...]:
@@ -147,6 +152,7 @@ class Engine:
         return {
             "policy": self.policy, "group_size": self.group_size, "length": self.response_tokens,
             "end_ids": self.end_ids, "pad_id": self.tokenizer.pad_id, "greedy": greedy,
+            "slots": self.slots, "buckets": self.buckets, "storage": self.cache,
         }  # fmt: skip
 
     def texts(self, rollout: Rollout) -> list[str]:

@@ -1,35 +1,35 @@
-"""Samples responses: prefill once per prompt, then one jitted loop that ends when every row has.
+"""Samples responses: prefill once per prompt, then a chain of loops that ends when every row has. One program.
 
-A row's tokens depend on nothing but its prompt, its parameters and its identity (seed, purpose, draw, sample).
+A row's tokens depend on nothing but its prompt, its parameters and its identity (seed, purpose, draw, sample): not on
+the slot that it is decoded in, nor on who shares the batch. Slots are the first rows of the cache. When enough of them
+have ended, responses that wait take their places; when none waits, the live rows move together and a loop over fewer
+rows goes on (buckets.py). On a mesh every batch shard does so by itself, with its own prompts.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 
 import flax.struct
 import jax
 import jax.numpy as jnp
+from jax.sharding import PartitionSpec
 
+from entropy_rl.models import kv_cache
 from entropy_rl.ops import logprobs as scoring
 from entropy_rl.ops import partition
-from entropy_rl.rollout import sampling
+from entropy_rl.rollout import buckets, sampling, slots
+from entropy_rl.rollout.slots import Columns, Outputs, Slots
 from entropy_rl.types import Array, Cache, Params, Policy, Rollout
 
 
-@flax.struct.dataclass
-class _Loop:
-    index: Array  # [] tokens sampled so far
-    hidden: Array  # [B, D] predicts the next token
-    cache: Cache
-    done: Array  # [B]
-    responses: Array  # [B, T]
-    logprobs: Array  # [B, T]
-    entropies: Array  # [B, T]
-    unit_entropies: Array  # [B, T]
-
-
-@functools.partial(jax.jit, static_argnames=("policy", "group_size", "length", "end_ids", "pad_id", "greedy"))
+@functools.partial(
+    jax.jit,
+    static_argnames=(
+        "policy", "group_size", "length", "end_ids", "pad_id", "greedy", "slots", "buckets", "storage"
+    ),
+)  # fmt: skip
 def generate(
     params: Params,
     request: tuple[Array, Array, Array],
@@ -45,6 +45,9 @@ def generate(
     end_ids: tuple[int, ...],
     pad_id: int,
     greedy: bool = False,
+    slots: int = 0,
+    buckets: int = 0,
+    storage: kv_cache.Storage = "auto",
 ) -> Rollout:
     """Samples `group_size` responses to each prompt.
 
@@ -59,54 +62,167 @@ def generate(
       end_ids: tokens that end a response; of negative ones, none does.
       pad_id: fills what follows; it may be one of `end_ids`, because only the first of them counts.
       greedy: take the likeliest token; a program of its own, so that sampling does not pay for it.
+      slots: responses decoded at a time, on all devices together; 0 for all.
+      buckets: loops over fewer and fewer rows, at most; 0 for as many as the length is worth.
+      storage: of keys and values.
 
     Returns:
       A Rollout of B = P * group_size rows.
     """
-    prompts, prompt_mask, draws = request
-    rows = prompts.shape[0] * group_size
-    repeated_draws = jnp.repeat(draws, group_size)
-    samples = jnp.tile(jnp.arange(group_size, dtype=jnp.uint32), prompts.shape[0]) + first_sample.astype(jnp.uint32)
-    keys = sampling.row_keys(seed, purpose, repeated_draws, samples)
-    temperatures = jnp.full((rows,), temperature, jnp.float32)
-    head = policy.head(params)
-    prompt_cache, hidden = policy.prefill(params, prompts, prompt_mask)
+    shards = partition.batch_shards()
+    spread = shards > 1 and request[0].shape[0] % shards == 0
+    sampler = _Sampler(
+        policy, group_size, length, end_ids, pad_id, greedy, -(-slots // shards) if spread else slots, buckets, storage
+    )
+    scalars = (seed, purpose, first_sample, temperature, policy_version)
+    if not spread:
+        return sampler(params, request, scalars)
+    # By hand, so that no device waits for the rows of another. Parameters keep their split along the other axes.
+    rows, whole = PartitionSpec(partition.batch_axes()), PartitionSpec()
+    by_shard = jax.shard_map(
+        sampler, in_specs=(whole, rows, whole), out_specs=rows, axis_names=set(partition.batch_axes()), check_vma=False
+    )
+    return by_shard(params, request, scalars)
 
-    def step(loop: _Loop) -> _Loop:
-        unit_logits = scoring.token_logits(loop.hidden, head, jnp.ones_like(temperatures))
-        if greedy:
-            tokens, logprobs, entropies = sampling.likeliest_token(unit_logits)
-        else:
-            logits = unit_logits / temperatures[:, None]
-            tokens, logprobs, entropies = sampling.sample_token(logits, sampling.uniforms(keys, loop.index))
-        unit = jax.lax.cond(temperature == 1.0, lambda: entropies, lambda: sampling.entropy(unit_logits))
-        tokens = jnp.where(loop.done, pad_id, tokens)
-        done = loop.done | _is_end(tokens, end_ids)
-        column = lambda array, values: jax.lax.dynamic_update_slice(  # noqa: E731
-            array, jnp.where(loop.done, 0, values).astype(array.dtype)[:, None], (0, loop.index)
+
+@flax.struct.dataclass
+class _Prompts:
+    """What rows attend to: P prompts that G rows each share, or one for each row."""
+
+    cache: Cache  # [L, P, K, Q, H]
+    mask: Array  # [P, Q]
+
+    def of(self, prompts: Array) -> _Prompts:
+        return _Prompts(jax.tree.map(lambda leaf: leaf[:, prompts], self.cache), self.mask[prompts])
+
+
+@flax.struct.dataclass
+class _Loop:
+    column: Array  # [] int32: steps so far
+    slots: Slots
+    cache: Cache  # of as many rows as the first loop has
+
+
+@dataclasses.dataclass(frozen=True)
+class _Sampler:
+    """The program of one batch shard."""
+
+    policy: Policy
+    group_size: int
+    length: int
+    end_ids: tuple[int, ...]
+    pad_id: int
+    greedy: bool
+    most: int
+    loops: int
+    storage: kv_cache.Storage
+
+    def __call__(self, params: Params, request: tuple[Array, Array, Array], scalars: tuple[Array, ...]) -> Rollout:
+        prompts, prompt_mask, draws = request
+        seed, purpose, first_sample, temperature, policy_version = scalars
+        total = prompts.shape[0] * self.group_size
+        numbers = jnp.tile(jnp.arange(self.group_size, dtype=jnp.uint32), prompts.shape[0])
+        numbers = numbers + first_sample.astype(jnp.uint32)
+        keys = sampling.row_keys(seed, purpose, jnp.repeat(draws, self.group_size), numbers)
+        cache, first_hidden = self.policy.prefill(params, prompts, prompt_mask, self.storage)
+        shared, draw = _Prompts(cache, prompt_mask), functools.partial(self._draw, params, keys, temperature)
+        chain = buckets.plan(
+            prompts.shape[0], self.group_size, prompts.shape[1], self.length, self.most, self.loops
+        )  # fmt: skip
+        outputs = Outputs(
+            slots.blank(total, self.length, self.pad_id), jnp.zeros((total,), jnp.int32), jnp.zeros((total,), bool)
         )
-        responses = jax.lax.dynamic_update_slice(loop.responses, tokens[:, None], (0, loop.index))
-        hidden, cache = policy.decode(params, tokens, loop.index, prompt_mask, prompt_cache, loop.cache)
-        return _Loop(
-            loop.index + 1, hidden, cache, done, responses,
-            column(loop.logprobs, logprobs), column(loop.entropies, entropies), column(loop.unit_entropies, unit),
+        samples = jnp.arange(chain[0], dtype=jnp.int32)
+        loop = _Loop(
+            jnp.int32(0),
+            slots.opened(samples, first_hidden[samples // self.group_size], self.length, self.pad_id),
+            self.policy.response_cache(chain[0], self.length, self.storage),
+        )
+        ring, leave = chain[0] < total, (*chain[1:], 0)
+        if ring:
+            loop, outputs, seen = self._with_refills(draw, loop, outputs, shared, first_hidden, leave[0])
+        else:
+            loop, seen = self._while(draw, loop, shared, lambda live: live > leave[0], ring), shared
+        for rows, below in zip(leave[:-1], leave[1:], strict=True):
+            outputs = slots.flushed(outputs, loop.slots, self.pad_id, ring)
+            loop, seen = self._shrunk(loop, seen, rows, by_row=ring or rows != leave[0])
+            loop = self._while(draw, loop, seen, lambda live, below=below: live > below, ring)
+        outputs = slots.flushed(outputs, loop.slots, self.pad_id, ring)
+        columns = outputs.columns
+        return Rollout(
+            prompts=prompts, prompt_mask=prompt_mask, responses=columns.responses,
+            response_mask=jnp.arange(self.length) < outputs.lengths[:, None],
+            logprobs=columns.logprobs, entropies=columns.entropies, unit_entropies=columns.unit_entropies,
+            temperature=jnp.full((total,), temperature, jnp.float32), sample_ids=jax.vmap(jax.random.bits)(keys),
+            policy_version=jnp.full((total,), policy_version, jnp.int32), finished=outputs.finished,
         )  # fmt: skip
 
-    blank = partition.by_rows(jnp.zeros((rows, length), jnp.float32))
-    start = _Loop(
-        jnp.int32(0), partition.by_rows(jnp.repeat(hidden, group_size, axis=0)), policy.response_cache(rows, length),
-        jnp.zeros((rows,), bool), jnp.full((rows, length), pad_id, jnp.int32), blank, blank, blank,
-    )  # fmt: skip
-    loop = jax.lax.while_loop(lambda loop: (loop.index < length) & ~loop.done.all(), step, start)
-    is_end = _is_end(loop.responses, end_ids)
-    within = jnp.arange(length) < loop.index
-    mask = within & (jnp.cumsum(is_end, axis=1) - is_end == 0)  # up to and with the first end-of-sequence token
-    return Rollout(
-        prompts=prompts, prompt_mask=prompt_mask, responses=loop.responses, response_mask=mask,
-        logprobs=loop.logprobs, entropies=loop.entropies, unit_entropies=loop.unit_entropies,
-        temperature=temperatures, sample_ids=jax.vmap(jax.random.bits)(keys),
-        policy_version=jnp.full((rows,), policy_version, jnp.int32), finished=loop.done,
-    )  # fmt: skip
+    def _draw(self, params: Params, keys: Array, temperature: Array, loop: _Loop, seen: _Prompts, ring: bool) -> _Loop:
+        """One token for every slot."""
+        rows, column = loop.slots, loop.column
+        numbers = column - rows.starts if ring else column
+        unit_logits = scoring.token_logits(rows.hidden, self.policy.head(params), jnp.float32(1.0)[None])
+        if self.greedy:
+            tokens, logprobs, entropies = sampling.likeliest_token(unit_logits)
+        else:
+            own = keys[jnp.minimum(rows.samples, keys.shape[0] - 1)]
+            uniforms = sampling.uniforms(own, numbers)
+            tokens, logprobs, entropies = sampling.sample_token(unit_logits / temperature, uniforms)
+        unit = jax.lax.cond(temperature == 1.0, lambda: entropies, lambda: sampling.entropy(unit_logits))
+        tokens = jnp.where(rows.live, tokens, self.pad_id)
+        ended = rows.live & _is_end(tokens, self.end_ids)
+        columns = slots.put(rows, column, Columns(tokens, logprobs, entropies, unit))
+        hidden, cache = self.policy.decode(
+            params, tokens, column, seen.mask, seen.cache, loop.cache, rows.starts if ring else None, self.storage
+        )
+        moved = dataclasses.replace(
+            rows, live=rows.live & ~ended & (numbers + 1 < self.length), finished=rows.finished | ended,
+            lengths=jnp.where(rows.live, numbers + 1, rows.lengths), hidden=hidden, columns=columns,
+        )  # fmt: skip
+        return _Loop(column + 1, moved, cache)
+
+    def _while(self, draw, loop: _Loop, seen: _Prompts, goes_on, ring: bool) -> _Loop:
+        """Draws tokens while the number of live rows says so."""
+        step = lambda loop: draw(loop, seen, ring)  # noqa: E731
+        return jax.lax.while_loop(lambda loop: goes_on(loop.slots.live.sum()), step, loop)
+
+    def _with_refills(self, draw, loop: _Loop, outputs: Outputs, shared: _Prompts, first_hidden: Array, leave: int):
+        """The first loop where responses wait: until all have begun and few enough are left."""
+        rows, total = loop.slots.samples.shape[0], outputs.lengths.shape[0]
+        threshold = buckets.refill_threshold(rows)
+        prompt_of = lambda samples: jnp.minimum(samples, total - 1) // self.group_size  # noqa: E731
+
+        def body(carry):
+            loop, outputs, seen, begun = carry
+            waiting = total - begun
+
+            def goes_on(live: Array) -> Array:
+                return jnp.where(waiting > 0, rows - live < jnp.minimum(threshold, waiting), live > leave)
+
+            loop = self._while(draw, loop, seen, goes_on, ring=True)
+            outputs = slots.flushed(outputs, loop.slots, self.pad_id, ring=True)
+            hidden_of = lambda samples: first_hidden[prompt_of(samples)]  # noqa: E731
+            filled, new = slots.refilled(loop.slots, begun, total, hidden_of, loop.column)
+            count, places = slots.chosen(new)
+            cache = kv_cache.move_rows(seen.cache, shared.cache, count, prompt_of(filled.samples[places]), places)
+            mask = jnp.where(new[:, None], shared.mask[prompt_of(filled.samples)], seen.mask)
+            return dataclasses.replace(loop, slots=filled), outputs, _Prompts(cache, mask), begun + count
+
+        unfinished = lambda carry: (carry[3] < total) | (carry[0].slots.live.sum() > leave)  # noqa: E731
+        start = loop, outputs, shared.of(prompt_of(loop.slots.samples)), jnp.int32(rows)
+        return jax.lax.while_loop(unfinished, body, start)[:3]
+
+    def _shrunk(self, loop: _Loop, seen: _Prompts, rows: int, by_row: bool) -> tuple[_Loop, _Prompts]:
+        """The live slots in the first `rows` rows, each with a prompt of its own."""
+        count, origins, places, afterwards = slots.packing(loop.slots.live, rows)
+        cache = kv_cache.move_rows(loop.cache, None, count, origins, places)
+        moved = jax.tree.map(lambda leaf: leaf[afterwards], loop.slots)
+        if by_row:
+            seen = seen.of(afterwards)
+        else:
+            last = seen.mask.shape[0] - 1
+            seen = seen.of(jnp.minimum(moved.samples // self.group_size, last))
+        return _Loop(loop.column, moved, cache), seen
 
 
 def _is_end(tokens: Array, end_ids: tuple[int, ...]) -> Array:

@@ -36,8 +36,9 @@ def row_keys(seed: Array | int, purpose: Array | int, draws: Array, samples: Arr
 
 
 def uniforms(keys: Array, position: Array) -> Array:
-    """[B] float32 in [0, 1): the number that decides the token at `position` [] of each row."""
-    return jax.vmap(lambda key: jax.random.uniform(jax.random.fold_in(key, position)))(keys)
+    """[B] float32 in [0, 1): the number that decides the token at `position`, [] or [B], of each row."""
+    positions = jnp.broadcast_to(position, keys.shape)
+    return jax.vmap(lambda key, at: jax.random.uniform(jax.random.fold_in(key, at)))(keys, positions)
 
 
 def sample_token(logits: Array, uniform: Array) -> tuple[Array, Array, Array]:

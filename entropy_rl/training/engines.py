@@ -13,5 +13,5 @@ def make_engine(config: Config, mesh: Mesh) -> Engine:
     rollout = config.rollout
     return Engine(
         config.policy, config.text_tokenizer, mesh, rollout.responses, rollout.prompt_tokens, rollout.response_tokens,
-        config.seed, config.template, rollout.stop,
+        config.seed, config.template, rollout.stop, rollout.slots, rollout.buckets, rollout.cache,
     )  # fmt: skip
