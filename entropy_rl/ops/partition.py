@@ -41,3 +41,9 @@ def by_rows(array: Array) -> Array:
     if shards == 1 or array.shape[0] % shards:
         return array
     return jax.lax.with_sharding_constraint(array, PartitionSpec(batch_axes(), *([None] * (array.ndim - 1))))
+
+
+def platform() -> str:
+    """What a program that is traced now will run on: the devices of the mesh in context, or JAX's own; "cpu", "tpu"..."""
+    mesh = jax.sharding.get_abstract_mesh()
+    return jax.default_backend() if mesh.empty or mesh.abstract_device is None else mesh.abstract_device.platform

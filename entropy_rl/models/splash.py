@@ -1,0 +1,170 @@
+"""Training attention on TPUs: JAX's splash kernel over rows that hold a prompt and all of its responses.
+
+A row is the prompt's Q positions, then the responses one after the other, T positions each, all at static offsets, so
+that one static mask says everything but the padding of prompts: prompt tokens see those before them; a response sees
+the prompt and itself. Blocks of the mask that hold nothing, which are those between two responses, are never computed.
+Padding of prompts has a segment of its own. Scores exist only inside the kernel, forward and backward.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental.pallas.ops.tpu.splash_attention import splash_attention_kernel as kernel
+from jax.experimental.pallas.ops.tpu.splash_attention import splash_attention_mask as masks
+from jax.sharding import PartitionSpec
+
+from entropy_rl.ops import partition
+from entropy_rl.types import Array
+
+BLOCKS = (512, 256, 128)  # positions of a side of a block; the kernel counts in vectors of 128 lanes
+MOST_PADDING = 1.125  # a row may grow by so much for the sake of bigger blocks
+HEAD_WIDTHS = 64  # a head's width is a multiple of this
+TENSOR = "tensor"  # the mesh axis that heads are split over
+
+Projected = tuple[Array, Array, Array]  # queries [rows, length, K, R, H]; keys and values [rows, length, K, H]
+
+
+@dataclasses.dataclass(frozen=True)
+class RowMask(masks.Mask):
+    """Who sees whom in a row, padding aside; a pure function of positions, evaluated block by block.
+
+    Attributes:
+      prompt: Q.
+      response: T; what follows the last response is one of its own.
+      window: a token sees so many positions, itself included, counted along its prompt and its response.
+      total: length of the row.
+    """
+
+    prompt: int
+    response: int
+    window: int
+    total: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.total, self.total
+
+    def __getitem__(self, where: tuple[slice, slice]) -> np.ndarray:
+        queries, keys = (np.arange(self.total)[piece] for piece in where)
+        queries, keys = queries[:, None], keys[None, :]
+        begins = np.where(queries < self.prompt, 0, queries - (queries - self.prompt) % self.response)
+        seen = (keys <= queries) & ((keys < self.prompt) | (keys >= begins))
+        return seen & (self._place(queries) - self._place(keys) < self.window)
+
+    def _place(self, positions: np.ndarray) -> np.ndarray:
+        """Counted along one prompt and one response."""
+        in_response = self.prompt + (positions - self.prompt) % self.response
+        return np.where(positions < self.prompt, positions, in_response)
+
+
+def attend(
+    prompt: Projected,
+    response: Projected,
+    prompt_mask: Array,
+    *,
+    scale: float,
+    softcap: float | None,
+    windows: tuple[int, ...],
+    window: Array | None,
+) -> tuple[Array, Array]:
+    """What `attention.causal` gives for prompts and `attention.shared_prompt` for their responses.
+
+    Args:
+      prompt: of P prompts of Q tokens.
+      response: of B responses of T tokens, the B / P responses of a prompt adjacent.
+      prompt_mask: [P, Q] bool, left-padded.
+      scale: of the scores; the queries are multiplied by it, in their own type.
+      softcap: of the scores, or None.
+      windows: all that a layer may have; masks are static, so that there is one kernel for each.
+      window: [] int32, which of them this layer has; None where there are none.
+
+    Returns:
+      [P, Q, K, R, H] and [B, T, K, R, H]; what padding of prompts gets means nothing.
+    """
+    local = functools.partial(_attend, scale=scale, softcap=softcap, windows=windows)
+    axes = partition.axis_sizes()
+    if not axes:
+        return local(prompt, response, prompt_mask, window)
+    rows: Any = None if prompt_mask.shape[0] % partition.batch_shards() else partition.batch_axes()
+    by_rows_and_heads = PartitionSpec(rows, None, TENSOR if TENSOR in axes else None)
+    return jax.shard_map(
+        local,
+        in_specs=(by_rows_and_heads, by_rows_and_heads, PartitionSpec(rows), PartitionSpec()),
+        out_specs=by_rows_and_heads,
+        axis_names=set(axes),  # all of them: the compiler partitions no kernel
+        check_vma=False,
+    )(prompt, response, prompt_mask, window)
+
+
+def _attend(
+    prompt: Projected,
+    response: Projected,
+    prompt_mask: Array,
+    window: Array | None,
+    *,
+    scale: float,
+    softcap: float | None,
+    windows: tuple[int, ...],
+) -> tuple[Array, Array]:
+    prompts, width = prompt_mask.shape
+    group, length = response[0].shape[0] // prompts, response[0].shape[1]
+    total, block = row_length(width + group * length)
+    query, key, value = (_row(*pair, total) for pair in zip(prompt, response, strict=True))  # [P, N, S, H]
+    segments = jnp.pad(prompt_mask.astype(jnp.int32), ((0, 0), (0, total - width)), constant_values=1)
+
+    def under(window: int) -> Array:
+        attend = kernel.make_splash_mha(
+            masks.MultiHeadMask([RowMask(width, length, window, total)] * query.shape[1]),
+            block_sizes=_blocks(block),
+            head_shards=1,
+            q_seq_shards=1,
+            attn_logits_soft_cap=softcap,
+            interpret=partition.platform() == "cpu",
+        )
+        one = lambda query, key, value, ids: attend(query, key, value, kernel.SegmentIds(ids, ids))  # noqa: E731
+        return jax.vmap(one)(query * scale, key, value, segments)
+
+    kinds = sorted({min(each, total) for each in windows}) or [total]
+    if len(kinds) == 1 or window is None:
+        attended = under(kinds[-1])
+    else:
+        which = jnp.argmax(jnp.minimum(window, total) == jnp.asarray(kinds))
+        attended = jax.lax.switch(which, [functools.partial(under, kind) for kind in kinds])
+    attended = attended.swapaxes(1, 2).reshape(prompts, total, *prompt[0].shape[2:])  # [P, S, K, R, H]
+    responses = attended[:, width : width + group * length].reshape(response[0].shape)
+    return attended[:, :width], responses
+
+
+def row_length(positions: int) -> tuple[int, int]:
+    """The length of a row that holds so many positions, and the side of its blocks, which divides it."""
+    for block in BLOCKS:
+        total = -(-positions // block) * block
+        if total <= positions * MOST_PADDING:
+            return total, block
+    return -(-positions // BLOCKS[-1]) * BLOCKS[-1], BLOCKS[-1]
+
+
+def _blocks(side: int) -> kernel.BlockSizes:
+    return kernel.BlockSizes(
+        block_q=side, block_kv=side, block_kv_compute=side,
+        block_q_dkv=side, block_kv_dkv=side, block_kv_dkv_compute=side, block_q_dq=side, block_kv_dq=side,
+    )  # fmt: skip
+
+
+def _row(prompt: Array, response: Array, total: int) -> Array:
+    """Prompts [P, Q, heads.., H] and responses [B, T, heads.., H] as rows [P, heads, total, H]."""
+    prompts, head_width = prompt.shape[0], prompt.shape[-1]
+    pieces = [piece.reshape(prompts, -1, *_flat(piece.shape[2:-1]), head_width) for piece in (prompt, response)]
+    row = jnp.concatenate(pieces, axis=1)
+    row = jnp.pad(row, ((0, 0), (0, total - row.shape[1]), (0, 0), (0, 0)))
+    return row.swapaxes(1, 2)
+
+
+def _flat(heads: tuple[int, ...]) -> tuple[int]:
+    return (int(np.prod(heads)),)
