@@ -20,6 +20,10 @@ _ALLOW_CHANGE = flags.DEFINE_list(
     "allow_change", [], "Fields that may differ from the workdir's config; 'all' for any."
 )
 _BASES = flags.DEFINE_string("bases", None, "Folder of cached warm starts; 'bases' beside the workdir by default.")
+_COORDINATOR = flags.DEFINE_string("coordinator", "", "HOST:PORT of process 0; on Cloud TPU it is detected.")
+_PROCESSES = flags.DEFINE_integer("processes", 0, "How many hosts must take part; on Cloud TPU they are counted.")
+_PROCESS_ID = flags.DEFINE_integer("process_id", -1, "The number of this host; on Cloud TPU it is detected.")
+_JOIN_SECONDS = flags.DEFINE_integer("join_seconds", 300, "How long to wait for the other hosts.")
 _PRINT_CONFIG = flags.DEFINE_bool("print_config", False, "Print the resolved config and leave.")
 
 
@@ -39,9 +43,18 @@ def main(argv: Sequence[str]) -> None:
 def _train(config: Config, workdir: str) -> None:
     import jax  # after the flags, so that --help and a misspelt field answer at once
 
+    from entropy_rl.parallel import distributed
+    from entropy_rl.training import interrupts
+
+    hosts = distributed.Hosts(_COORDINATOR.value, _PROCESSES.value, _PROCESS_ID.value, _JOIN_SECONDS.value)
+    with distributed.joined(hosts, orderly=(0, interrupts.EXIT_CODE)):
+        logging.info("devices: %s", jax.devices())
+        _run(config, workdir)
+
+
+def _run(config: Config, workdir: str) -> None:
     from entropy_rl.training import alarms, interrupts, memory, run
 
-    logging.info("devices: %s", jax.devices())
     try:
         finished = run(config, workdir, _ALLOW_CHANGE.value, _BASES.value)
     except interrupts.Interrupted as interrupted:

@@ -33,9 +33,13 @@ def own_rows(mesh: Mesh, size: int) -> np.ndarray:
             f"{size} rows do not split over {shards} batch shards of {jax.process_count()} processes; make them a "
             "multiple (rollout.prompts, or a smaller mesh.data x mesh.fsdp)"
         )
-    slices = sharding.rows(mesh).addressable_devices_indices_map((size,)).values()
-    starts = sorted({(part[0].start or 0, size if part[0].stop is None else part[0].stop) for part in slices})
-    return np.concatenate([np.arange(start, stop) for start, stop in starts])
+    ranges = {part[0].indices(size)[:2] for part in _own_parts(mesh, size)}
+    return np.concatenate([np.arange(*bounds) for bounds in sorted(ranges)])
+
+
+def _own_parts(mesh: Mesh, size: int) -> list[tuple[slice, ...]]:
+    parts = sharding.rows(mesh).addressable_devices_indices_map((size,)).values()
+    return [part for part in parts if part is not None]
 
 
 def from_local_rows(mesh: Mesh, rows: Any) -> Any:
@@ -46,29 +50,46 @@ def from_local_rows(mesh: Mesh, rows: Any) -> Any:
     """
     if jax.process_count() == 1:
         return jax.tree.map(lambda part: jax.device_put(part, sharding.rows(mesh, len(part))), rows)
-    where = sharding.rows(mesh)
-    return jax.tree.map(lambda part: _placed(where, np.asarray(part)), rows)
+    return jax.tree.map(lambda part: _placed(mesh, np.asarray(part)), rows)
 
 
-def _placed(where: NamedSharding, part: np.ndarray) -> Array:
-    shards = where.mesh.size // where.mesh.shape["tensor"]
-    size = len(part) * shards // local_shards(where.mesh)
-    return jax.make_array_from_process_local_data(where, part, (size, *part.shape[1:]))
+def _placed(mesh: Mesh, part: np.ndarray) -> Array:
+    shards = mesh.size // mesh.shape["tensor"]
+    size = len(part) * shards // local_shards(mesh)
+    return jax.make_array_from_process_local_data(sharding.rows(mesh), part, (size, *part.shape[1:]))
 
 
 def local_shards(mesh: Mesh) -> int:
     """Pieces of a batch that lie on this process's devices: its number of rows is a multiple of it."""
     if jax.process_count() == 1:
         return mesh.size // mesh.shape["tensor"]
-    where = sharding.rows(mesh)
-    return len(set(map(str, where.addressable_devices_indices_map((where.mesh.size,)).values())))
+    return len({part[0].indices(mesh.size)[:2] for part in _own_parts(mesh, mesh.size)})
+
+
+def own_slots(mesh: Mesh, slots: int) -> int:
+    """How many of a number of rows each process fills: its share, as many as its devices can split."""
+    if jax.process_count() == 1:
+        return slots
+    pieces = local_shards(mesh)
+    return -(-slots // (jax.process_count() * pieces)) * pieces
 
 
 def beside(array: Array, rows: np.ndarray) -> Array:
     """This process's own rows as a global array that lies as another one does."""
     if jax.process_count() == 1:
         return jnp.asarray(rows)
-    return from_local_rows(array.sharding.mesh, rows)
+    return from_local_rows(_mesh(array), rows)
+
+
+def _mesh(array: Any) -> Mesh:
+    if not isinstance(array.sharding, NamedSharding) or not isinstance(array.sharding.mesh, Mesh):
+        raise TypeError(f"an array of several processes lies as {array.sharding}, which names no mesh")
+    return array.sharding.mesh
+
+
+def in_place_of(array: Array, rows: np.ndarray) -> Array:
+    """This process's own rows of what takes the place of a global array, its sharding included."""
+    return jax.device_put(rows, array.sharding) if jax.process_count() == 1 else beside(array, rows)
 
 
 def local_rows(array: Any) -> np.ndarray:
@@ -76,7 +97,7 @@ def local_rows(array: Any) -> np.ndarray:
     if isinstance(array, np.ndarray) or jax.process_count() == 1 or array.is_fully_addressable:
         return np.asarray(array)
     with watchdog.waiting("device results"):
-        own = own_rows(array.sharding.mesh, array.shape[0])
+        own = own_rows(_mesh(array), array.shape[0])
         position = np.full(array.shape[0], -1)
         position[own] = np.arange(len(own))
         out = np.empty((len(own), *array.shape[1:]), array.dtype)

@@ -46,12 +46,12 @@ def waiting(label: str) -> Iterator[None]:
 class Watchdog:
     """Signs of life of all processes, over the key-value store of jax.distributed."""
 
-    def __init__(self, store: Any, process: int, processes: int, leave: Callable[[str], None] | None = None):
+    def __init__(self, store: Any, process: int, processes: int, leave: Callable[[str, int], None] | None = None):
         """Starts the thread.
 
         Args:
           store: the client of jax.distributed.
-          leave: what is done when a peer is lost; ends the process at once if None.
+          leave: called with a message and an exit code when a peer is lost; ends the process at once if None.
         """
         self._store, self._process, self._processes = store, process, processes
         self._leave = leave or ended
@@ -67,9 +67,10 @@ class Watchdog:
         self._stop.set()
         self._thread.join(_PERIOD * 2)
 
-    def failed(self, message: str) -> None:
-        """Tells the others why this process ends, and leaves them the time to read it."""
-        self._put("failed", f"process {self._process} on {socket.gethostname()}: {message}"[:2000])
+    def failed(self, message: str, code: int) -> None:
+        """Tells the others why this process ends and with which exit code, and leaves them the time to read it."""
+        text = f"process {self._process} on {socket.gethostname()} failed: {message}"[:2000]
+        self._put("failed", json.dumps([text, code]))
         self._stop.set()
         time.sleep(2 * _PERIOD)  # the store ends with the first process
 
@@ -90,25 +91,27 @@ class Watchdog:
             except Exception as error:  # jaxlib raises its own kinds
                 self._unreachable = self._unreachable or time.monotonic()
                 if time.monotonic() - self._unreachable > SILENT_SECONDS / 2 and not self._stop.is_set():
-                    self._leave(f"process 0, which holds the run together, cannot be reached ({error})")
+                    self._leave(f"process 0, which holds the run together, cannot be reached ({error})", EXIT_CODE)
                 continue
-            if (message := self.trouble(found, time.monotonic())) and not self._stop.is_set():
-                self._leave(message)
+            trouble = self.trouble(found, time.monotonic())
+            if trouble is not None and not self._stop.is_set():
+                self._leave(*trouble)
 
     def _all(self, what: str) -> dict[int, str]:
         folder = f"watchdog/{what}/"
         return {int(key.rsplit("/", 1)[1]): value for key, value in self._store.key_value_dir_get(folder)}
 
-    def trouble(self, found: Mapping[str, Mapping[int, str]], now: float) -> str:
-        """What is wrong with the other processes; "" if nothing is.
+    def trouble(self, found: Mapping[str, Mapping[int, str]], now: float) -> tuple[str, int] | None:
+        """What is wrong with the other processes, and the exit code for it; None if nothing is.
 
         Args:
           found: by kind of sign ("beat", "failed", "over") the text of each process.
           now: seconds, of any steady clock.
         """
-        for process, message in found["failed"].items():
+        for process, text in found["failed"].items():
             if process != self._process:
-                return f"another process failed: {message}"
+                message, code = json.loads(text)
+                return message, int(code)
         beats = {process: json.loads(text) for process, text in found["beat"].items()}
         for process, beat in beats.items():
             text = str(beat["n"])
@@ -117,16 +120,17 @@ class Watchdog:
             silent = now - self._seen[process][1]
             if silent > SILENT_SECONDS and process not in found["over"]:
                 where = f"process {process} on {beat['host']}"
-                return f"{where} has given no sign of life for {silent:.0f} s; it was probably killed or preempted"
+                return f"{where} has given no sign of life for {silent:.0f} s: killed, preempted or frozen", EXIT_CODE
         stalled = len(beats) == self._processes and all(b["at"] and b["for"] > STALL_SECONDS for b in beats.values())
         if stalled and len({beat["at"] for beat in beats.values()}) > 1:
             each = "; ".join(f"process {p} on {b['host']} for {b['at']}" for p, b in sorted(beats.items()))
-            return f"all processes wait, for different things: {each}. Hosts must run the same code on the same config"
-        return ""
+            return f"all processes wait, for different things: {each}", 1
+        return None
 
 
-def ended(message: str) -> None:
+def ended(message: str, code: int) -> None:
     """Logs why, and ends the process at once: a thread that hangs in a collective cannot be unwound."""
-    logging.error("%s. This process ends; run the same command on all hosts to go on from the last checkpoint", message)
+    remedy = "; run the same command on all hosts to go on from the last checkpoint" if code == EXIT_CODE else ""
+    logging.error("%s. This process ends with it%s", message, remedy)
     logging.flush()
-    os._exit(EXIT_CODE)
+    os._exit(code)

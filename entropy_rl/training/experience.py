@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from entropy_rl.ops import partition
+from entropy_rl.parallel.rows import beside, local_rows, settled
 from entropy_rl.problem import Task, Verdict
 from entropy_rl.rollout.sampling import Purpose
 from entropy_rl.types import Array, Experience, Rollout
@@ -33,7 +33,7 @@ def build_experience(
 
     Args:
       rollout: B rows.
-      rewards: [B] float32, NaN where undecided.
+      rewards: [B] float32, NaN where undecided; on several processes their own rows, as of `correct`.
       correct: [B] bool, raw accuracy.
       estimator: of advantages/.
       requires: names of optional Experience fields; reference and proxy log-probs are added later, by mini-batch.
@@ -43,14 +43,15 @@ def build_experience(
     group_size = rollout.responses.shape[0] // rollout.prompts.shape[0]
     optional: dict[str, Any] = {}
     if "roles" in requires:
-        labels = [task.roles(row) for row in np.asarray(rollout.responses).tolist()]
-        optional["roles"] = jnp.asarray(labels, jnp.int32)
+        labels = [task.roles(row) for row in local_rows(rollout.responses).tolist()]
+        optional["roles"] = beside(rollout.responses, np.asarray(labels, np.int32))
     if "rollout_logprobs" in requires:
         optional["rollout_logprobs"] = rollout.logprobs
     if values is None:
-        advantages = estimator(jnp.asarray(rewards), rollout.response_mask, group_size)
+        advantages = settled(estimator(beside(rollout.responses, rewards), rollout.response_mask, group_size))
     else:
-        advantages, returns = estimator(jnp.asarray(rewards), rollout.response_mask, group_size, values)
+        scores = beside(rollout.responses, rewards)
+        advantages, returns = settled(estimator(scores, rollout.response_mask, group_size, values))
         optional |= {"values": values, "returns": returns}
     return Experience(
         prompts=rollout.prompts,
@@ -63,7 +64,7 @@ def build_experience(
         sample_ids=rollout.sample_ids,
         policy_version=rollout.policy_version,
         old_entropies=rollout.entropies,
-        correct=jnp.asarray(correct),
+        correct=beside(rollout.responses, correct),
         **optional,
     )
 
@@ -74,7 +75,7 @@ def mini_batches(experience: Experience, count: int, epochs: int, seed: int, ste
     for epoch in range(epochs):
         order = np.random.default_rng((seed, Purpose.MINI_BATCHES, step, epoch)).permutation(prompts).astype(np.int32)
         for chosen in order.reshape(count, -1):
-            yield take_groups(experience, chosen)
+            yield settled(take_groups(experience, chosen))
 
 
 @jax.jit

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from entropy_rl.parallel.rows import beside, local_rows
+from entropy_rl.parallel.rows import in_place_of, local_rows
 from entropy_rl.problem import Verdict
 from entropy_rl.rewards.reward import raw_accuracy
 from entropy_rl.rollout.filters import DynamicSampling, Signal
@@ -107,9 +107,7 @@ def join(groups: Sequence[Group], like: Rollout) -> Rollout:
     def joined(name: str) -> jax.Array:
         arrays = [group.arrays[name] for group in groups]
         whole = np.stack(arrays) if name.startswith("prompt") else np.concatenate(arrays)
-        if jax.process_count() > 1:
-            return beside(getattr(like, name), whole)
-        return jax.device_put(whole, getattr(like, name).sharding)
+        return in_place_of(getattr(like, name), whole)
 
     return Rollout(**{field.name: joined(field.name) for field in dataclasses.fields(Rollout)})
 

@@ -15,6 +15,7 @@ from entropy_rl.models import lora
 from entropy_rl.ops import schedules
 from entropy_rl.ops.optimizer import AdamW
 from entropy_rl.parallel import sharding
+from entropy_rl.parallel.rows import settled
 from entropy_rl.types import Array, Params, Policy, TrainState
 
 
@@ -166,7 +167,7 @@ def initialise(
         out_shardings=saved(placement.state_shardings),
         donate_argnums=0,
     )
-    return dataclasses.replace(make(params), frozen=frozen)
+    return dataclasses.replace(settled(make(params)), frozen=frozen)
 
 
 def _shardings(tree: Any) -> Any:

@@ -6,16 +6,17 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
+from entropy_rl.parallel import rows
 from entropy_rl.problem import Problem, Verdict
 from entropy_rl.rewards.reward import Completion
 from entropy_rl.rewards.scoring import score_all
 from entropy_rl.rewards.task_accuracy import TaskAccuracy
 from entropy_rl.rollout.engine import Engine
 from entropy_rl.rollout.sampling import Purpose
+from entropy_rl.training import processes
 from entropy_rl.training.judging import is_correct
 from entropy_rl.types import Params, Rollout
 
@@ -58,6 +59,7 @@ def refine(
       problems, draws: [P], those of the rollout.
     """
     groups, texts = len(problems), engine.texts(rollout)
+    slots = rows.own_slots(engine.mesh, slots)
     failed = np.flatnonzero(~is_correct(verdicts).reshape(groups, -1).any(axis=1))[:slots]
     last = {int(group): (int(group) + 1) * engine.group_size - 1 for group in failed}
     width = engine.prompt_tokens + engine.response_tokens
@@ -66,10 +68,10 @@ def refine(
     asked = {g: prompt for g, prompt in asked.items() if refiner.fits(prompt)}  # words may have no room for a critique
     chosen = ([*asked] + [0] * slots)[:slots]  # always the same shape; the surplus is dropped
     prompts = [asked.get(g, problems[g].prompt) for g in chosen]
-    temperature = float(np.asarray(rollout.temperature)[0])
+    temperature = float(rows.local_rows(rollout.temperature)[0])
     sampled = refiner(params, prompts, [draws[g] for g in chosen], Purpose.REFINEMENT, temperature)
     answers = [_answer(engine, problems[g], prompts[slot], sampled, slot) for slot, g in enumerate([*asked])]
-    finished = np.asarray(sampled.finished)
+    finished = rows.local_rows(sampled.finished)
     completions = [
         Completion(engine.text(tokens), len(tokens), bool(end)) for tokens, end in zip(answers, finished, strict=False)
     ]
@@ -80,15 +82,17 @@ def refine(
         for slot, g in enumerate(asked)
         if fits[slot] and is_correct([judged[slot]])[0]
     }
-    figures = {"refinement/attempted": len(asked) / groups}
-    if asked:
-        figures["refinement/right"] = len(joining) / len(asked)
+    counts = processes.everyones([groups, len(asked), len(joining)], "refinements")
+    n_groups, n_asked, n_joining = (sum(column) for column in zip(*counts, strict=True))
+    figures = {"refinement/attempted": n_asked / n_groups}
+    if n_asked:
+        figures["refinement/right"] = n_joining / n_asked
     return _joined(rollout, list(verdicts), joining, engine.tokenizer.pad_id, figures)
 
 
 def _answer(engine: Engine, problem: Problem, prompt: str, sampled: Rollout, slot: int) -> list[int]:
     """Tokens of the whole refined response: the opening that stood behind the bare prompt, and what was sampled."""
-    tokens = np.asarray(sampled.responses)[slot][np.asarray(sampled.response_mask)[slot]].tolist()
+    tokens = rows.local_rows(sampled.responses)[slot][rows.local_rows(sampled.response_mask)[slot]].tolist()
     if not prompt.startswith(problem.prompt):
         return tokens
     return engine.tokenizer.encode(prompt)[len(engine.tokenizer.encode(problem.prompt)) :] + tokens
@@ -101,21 +105,22 @@ def _joined(
     pad_id: int,
     figures: dict[str, float],
 ) -> Refined:
-    responses, mask = np.array(rollout.responses), np.array(rollout.response_mask)
-    finished, rows = np.array(rollout.finished), np.zeros(len(verdicts), bool)
+    responses, mask, finished = (
+        np.array(rows.local_rows(old)) for old in (rollout.responses, rollout.response_mask, rollout.finished)
+    )
+    refined = np.zeros(len(verdicts), bool)
     for row, (tokens, verdict) in joining.items():
         responses[row], mask[row] = pad_id, False
         responses[row, : len(tokens)], mask[row, : len(tokens)] = tokens, True
-        finished[row], rows[row], verdicts[row] = True, True, verdict
-    put = lambda new, old: jax.device_put(new, old.sharding)  # noqa: E731
-    kept = jnp.asarray(~rows)[:, None]
+        finished[row], refined[row], verdicts[row] = True, True, verdict
+    kept = rows.beside(rollout.responses, ~refined)[:, None]
     rollout = dataclasses.replace(
         rollout,
-        responses=put(responses, rollout.responses),
-        response_mask=put(mask, rollout.response_mask),
-        finished=put(finished, rollout.finished),
+        responses=rows.in_place_of(rollout.responses, responses),
+        response_mask=rows.in_place_of(rollout.response_mask, mask),
+        finished=rows.in_place_of(rollout.finished, finished),
         logprobs=jnp.where(kept, rollout.logprobs, 0.0),
         entropies=jnp.where(kept, rollout.entropies, 0.0),
         unit_entropies=jnp.where(kept, rollout.unit_entropies, 0.0),
     )
-    return Refined(rollout, verdicts, rows, figures)
+    return Refined(rollout, verdicts, refined, figures)

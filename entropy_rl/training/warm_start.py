@@ -17,12 +17,15 @@ import numpy as np
 import optax
 from absl import logging
 from etils import epath
+from jax.sharding import NamedSharding, PartitionSpec
 
 from entropy_rl import overrides
 from entropy_rl.config import Config, WarmStart
 from entropy_rl.ops import logprobs as scoring
 from entropy_rl.ops import masked, schedules
 from entropy_rl.ops.optimizer import AdamW
+from entropy_rl.parallel import exchange
+from entropy_rl.parallel.rows import settled
 from entropy_rl.rollout import engine
 from entropy_rl.training import checkpoints
 from entropy_rl.types import Array, Params, Policy
@@ -69,7 +72,7 @@ def base_params(
 
 def _is_whole(folder: epath.Path, placed: Params) -> bool:
     """Whether a base is there. A damaged one is removed: it can be made again."""
-    if not folder.exists():
+    if not exchange.firsts(folder.exists(), "is the base there"):
         return False
     try:
         checkpoints.restore_params(folder, placed)
@@ -77,7 +80,9 @@ def _is_whole(folder: epath.Path, placed: Params) -> bool:
         return False
     except ValueError as error:
         logging.warning("warm start: base %s is damaged and is made again: %s", folder.name, error)
-        folder.rmtree()
+        if jax.process_index() == 0:
+            folder.rmtree()
+        exchange.meet("the damaged base is removed")
         return False
     return True
 
@@ -96,14 +101,17 @@ def train_base(config: Config, init: WarmStart, progress: Callable[[int, int, fl
         init.learning_rate, init.learning_rate / 20, init.warmup, max(init.steps, init.warmup + 1)
     )
     optimizer = AdamW(learning_rate=rate, weight_decay=0.01)
-    params = jax.jit(config.policy.init)(jax.random.key(init.seed))  # op by op it would be sixty small programs
+    several = jax.process_count() > 1  # they make one base together, whole on every device
+    where = NamedSharding(jax.sharding.get_mesh(), PartitionSpec()) if several else None
+    make = jax.jit(config.policy.init, out_shardings=where)  # op by op it would be sixty small programs
+    params = make(jax.random.key(init.seed))
     opt_state = jax.jit(optimizer.transform().init)(params)
     step_program = jax.jit(functools.partial(_supervised_step, policy=config.policy), donate_argnums=(0, 1))
     started, loss = time.monotonic(), jnp.float32(jnp.nan)
     for step in range(init.steps):
         rows = np.random.default_rng((init.seed, step)).integers(0, init.demonstrations, init.batch)
         batch = tuple(getattr(data, field.name)[rows] for field in dataclasses.fields(data))
-        params, opt_state, loss = step_program(params, opt_state, batch, optimizer, jnp.int32(step))
+        params, opt_state, loss = settled(step_program(params, opt_state, batch, optimizer, jnp.int32(step)))
         if (step + 1) % 20 == 0 or step + 1 == init.steps:
             progress(step + 1, init.steps, float(loss))
     logging.info(
@@ -148,9 +156,11 @@ def _supervised_step(
 def _one_at_a_time(base: epath.Path) -> Iterator[None]:
     """Two runs started together make their base once. The lock dies with its process; object stores have none."""
     base.parent.mkdir(parents=True, exist_ok=True)
-    if "://" in str(base):
+    if "://" in str(base) or jax.process_index() > 0:
+        exchange.meet("the lock of the base")  # the first process holds it for all
         yield
         return
     with open(base.parent / f".{base.name}.lock", "w") as lock:  # of this base alone: another's does not wait for it
         fcntl.flock(lock, fcntl.LOCK_EX)
+        exchange.meet("the lock of the base")
         yield

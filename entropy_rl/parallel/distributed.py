@@ -1,0 +1,161 @@
+"""The start of a run on several hosts: every one of them runs the same command, and they find each other.
+
+On Cloud TPU (a VM, a pod's hosts, GKE) everything is detected. Elsewhere flags or the environment say who is who:
+JAX_COORDINATOR_ADDRESS (host:port of process 0), JAX_NUM_PROCESSES and JAX_PROCESS_ID.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+
+import jax
+from absl import logging
+
+from entropy_rl.parallel import exchange, watchdog
+
+JOIN_SECONDS = 300
+HEARTBEAT_SECONDS = 50  # JAX's own watch over lost processes; ours speaks earlier, and says more
+SHUTDOWN_SECONDS = 20
+_LOST = re.compile(r"gloo|socket closed|connection (reset|closed)|unavailable|aborted|deadline", re.IGNORECASE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Hosts:
+    """Who takes part.
+
+    Attributes:
+      coordinator: "host:port" of process 0; "" to take it from the environment, or to detect it.
+      processes: how many take part; with nothing else given, how many must be detected. 0 if nobody says.
+      process: the number of this one; -1 likewise.
+      join_seconds: how long to wait for the others.
+    """
+
+    coordinator: str = ""
+    processes: int = 0
+    process: int = -1
+    join_seconds: int = JOIN_SECONDS
+
+    def completed(self) -> Hosts:
+        """What was not given, from the environment.
+
+        Raises:
+          ValueError: if some of it is missing, or makes no sense.
+        """
+        coordinator = self.coordinator or os.environ.get("JAX_COORDINATOR_ADDRESS", "")
+        if not coordinator:
+            return self
+        processes = self.processes or int(os.environ.get("JAX_NUM_PROCESSES", "0"))
+        process = self.process if self.process >= 0 else int(os.environ.get("JAX_PROCESS_ID", "-1"))
+        if ":" not in coordinator or not 0 <= process < processes:
+            raise ValueError(
+                f"coordinator {coordinator!r}, {processes} processes, process id {process}: a run on several hosts "
+                "needs --coordinator=HOST:PORT, --processes=N and --process_id in 0 .. N-1 (or "
+                "JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID); on Cloud TPU none of them"
+            )
+        return dataclasses.replace(self, coordinator=coordinator, processes=processes, process=process)
+
+
+@contextlib.contextmanager
+def joined(hosts: Hosts = Hosts(), orderly: Sequence[int] = (0,)) -> Iterator[None]:
+    """Finds the other processes, watches over them while the block runs, and parts from them.
+
+    An error in the block ends the process at once, for the others wait for it; they are told why. Exit codes: that of
+    the error; watchdog.EXIT_CODE (75) if another process was lost or failed, after which the same command resumes; 134
+    if the first process, which holds JAX's own service, was killed: JAX then ends the others itself.
+
+    Args:
+      orderly: codes of SystemExit with which all processes end alike.
+
+    Raises:
+      ValueError: if fewer processes take part than were to.
+    """
+    hosts = hosts.completed()
+    _initialise(hosts)
+    if hosts.processes and jax.process_count() != hosts.processes:
+        raise ValueError(
+            f"{jax.process_count()} processes take part, but {hosts.processes} were to: start the same command on "
+            "every host (on a TPU: on all workers), or correct --processes"
+        )
+    if jax.process_count() == 1:
+        yield
+        return
+    devices = f"{jax.local_device_count()} of {jax.device_count()} devices"
+    logging.info("process %d of %d, with %s", jax.process_index(), jax.process_count(), devices)
+    watch = watchdog.Watchdog(exchange.store(), jax.process_index(), jax.process_count())
+    try:
+        yield
+    except SystemExit as left:
+        if left.code not in (None, *orderly):
+            _leave(watch, f"exit code {left.code}; see its log", left.code if isinstance(left.code, int) else 1)
+        _part(watch)
+        raise
+    except BaseException as error:
+        _explain(error)
+        lost = isinstance(error, jax.errors.JaxRuntimeError) and _LOST.search(str(error))
+        _leave(watch, f"{type(error).__name__}: {error}", watchdog.EXIT_CODE if lost else 1)
+    _part(watch)
+
+
+def _initialise(hosts: Hosts) -> None:
+    try:
+        if hosts.coordinator:
+            if _platforms() in ("", "cpu"):
+                jax.config.update("jax_cpu_collectives_implementation", "gloo")
+            jax.distributed.initialize(
+                hosts.coordinator, hosts.processes, hosts.process, initialization_timeout=hosts.join_seconds,
+                heartbeat_timeout_seconds=HEARTBEAT_SECONDS, shutdown_timeout_seconds=SHUTDOWN_SECONDS,
+            )  # fmt: skip
+        elif _platforms() != "cpu":
+            _detect(hosts)
+    except jax.errors.JaxRuntimeError as error:
+        raise ValueError(
+            f"not all processes joined within {hosts.join_seconds} s: start the same command on every host (on a TPU: "
+            f"on all workers), and see that they reach {hosts.coordinator or 'the first one'}. JAX says: {error}"
+        ) from None
+
+
+def _platforms() -> str:
+    return getattr(jax.config, "jax_platforms", "") or ""
+
+
+def _detect(hosts: Hosts) -> None:
+    """Joins the cluster that JAX finds itself in; a machine of its own is none."""
+    try:
+        jax.distributed.initialize(
+            initialization_timeout=hosts.join_seconds, heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
+            shutdown_timeout_seconds=SHUTDOWN_SECONDS,
+        )  # fmt: skip
+    except ValueError as error:
+        if "should be defined" not in str(error) and "must be defined" not in str(error):
+            raise
+        logging.debug("no cluster found: %s", error)
+    except RuntimeError as error:  # called from a program that has used JAX, such as a notebook
+        if "must be called before" not in str(error):
+            raise
+        logging.debug("JAX is in use already: %s", error)
+
+
+def _explain(error: BaseException) -> None:
+    if isinstance(error, (ValueError, exchange.Disagreement)):
+        logging.error("%s", error)
+    else:
+        logging.error("process %d ends: %s", jax.process_index(), error, exc_info=error)
+
+
+def _leave(watch: watchdog.Watchdog, message: str, code: int) -> None:
+    """Ends this process, which its peers wait for, without waiting for them."""
+    watch.failed(message, code)
+    logging.flush()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _part(watch: watchdog.Watchdog) -> None:
+    watch.stop()
+    jax.distributed.shutdown()
