@@ -133,7 +133,7 @@ def faults(program: Program, config: Config, text: str) -> list[str]:
 
 def _logits_of_all_tokens(program: Program, config: Config, text: str) -> list[str]:
     sizes, policy = program.mesh.shape, config.policy
-    rows = program.responses // (sizes["data"] * sizes["fsdp"])
+    rows = program.responses * sizes["tensor"] // program.mesh.size
     if program.kind == "update":
         rows //= config.update.micro_batches
     elif program.kind == "scoring":
@@ -150,24 +150,25 @@ def _logits_of_all_tokens(program: Program, config: Config, text: str) -> list[s
 
 
 def _gathered_whole(program: Program, config: Config, text: str) -> list[str]:
-    """Gathers whose result is no weight of one layer."""
-    policy, found = config.policy, []
+    """Gathers whose result is no weight of one layer; the tokens themselves, which are looked up, are small."""
+    policy, tensor, found = config.policy, program.mesh.shape["tensor"], []
     if program.kind not in ("sampling", "scoring", "update") or program.mesh.size == 1:
         return []
     rows = program.responses // (config.update.micro_batches if program.kind == "update" else 1)
     lengths = {program.response_tokens, program.response_tokens - 1}
-    for one in hlo.collectives(text):
-        if one.kind != "all-gather":
+    largest = max(policy.vocab_size, policy.feed_forward) * policy.width // tensor
+    gathers = [one for one in hlo.collectives(text) if one.kind == "all-gather"]
+    for shape, origin in ((shape, one.origin) for one in gathers for shape in one.shapes):
+        if shape.dtype not in ("f32", "bf16", "f16"):
             continue
-        for shape in one.shapes:
-            axis = next((n for n, size in enumerate(shape.sizes) if size in lengths), None)
-            before = 0 if axis is None else _product(shape.sizes[:axis])
-            if axis is not None and before >= rows > 1:
-                found.append(f"all responses are gathered on every device: {shape} {one.origin}")
-            elif axis is not None and program.kind == "sampling" and policy.head_width in shape.sizes:
-                found.append(f"a cache is gathered: {shape} {one.origin}")
-            elif axis is None and policy.layers > 2 and shape.sizes[:1] == (policy.layers,) and len(shape.sizes) > 2:
-                found.append(f"the weights of all layers are gathered at once: {shape} {one.origin}")
+        axis = next((n for n, size in enumerate(shape.sizes) if size in lengths), None)
+        flat = len(shape.sizes) == 1 and _elements(shape) >= rows * (program.response_tokens - 1) > 1
+        if flat or (axis is not None and _product(shape.sizes[:axis]) >= rows > 1):
+            found.append(f"all responses are gathered on every device: {shape} {origin}")
+        elif axis is not None and program.kind == "sampling" and policy.head_width in shape.sizes:
+            found.append(f"a cache is gathered: {shape} {origin}")
+        elif shape.sizes[:1] == (policy.layers,) and _elements(shape) > 1.5 * largest:
+            found.append(f"the weights of all layers are gathered at once: {shape} {origin}")
     return found
 
 

@@ -80,11 +80,16 @@ def of(config: Config, mesh: Mesh, engine: Engine | None = None) -> list[Program
     return list(_Run(config, mesh, engine).programs())
 
 
+def concrete_config(config: Config, mesh: Mesh) -> Config:
+    """The config with the compute type that "auto" means on these devices."""
+    return dataclasses.replace(config, policy=concrete(config.policy, mesh.devices.flat[0]))
+
+
 class _Run:
     """Shapes that several programs share."""
 
     def __init__(self, config: Config, mesh: Mesh, engine: Engine | None) -> None:
-        self.config = dataclasses.replace(config, policy=concrete(config.policy, mesh.devices.flat[0]))
+        self.config = concrete_config(config, mesh)
         self.mesh = mesh
         self.engine = make_engine(self.config, mesh) if engine is None else engine
         self.placement = learner.place(

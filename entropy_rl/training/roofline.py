@@ -105,7 +105,7 @@ def _update(program: Program, config: Config, prompts: np.ndarray, responses: np
 def _pass_bytes(program: Program, config: Config, passes: int) -> float:
     """Weights, gathered where they are split for the update alone, and what each layer reads and writes of tokens."""
     policy, sizes = config.policy, program.mesh.shape
-    shards, tensor = sizes["data"] * sizes["fsdp"], sizes["tensor"]
+    shards, tensor = program.mesh.size // sizes["tensor"], sizes["tensor"]
     pieces = config.update.micro_batches * (1 if program.kind == "update" else config.update.mini_batches)
     weights = (flops.layer_weights(policy) + policy.vocab_size * policy.width) / tensor
     touched = (2 if sizes["fsdp"] > 1 else 1) * pieces * weights
