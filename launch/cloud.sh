@@ -18,6 +18,7 @@ VALID_UNTIL_DURATION NUM_SLICES NETWORK SUBNETWORK SERVICE_ACCOUNT INTERNAL_IPS 
 IMAGE CLUSTER_LOCATION KUBERNETES_ACCOUNT"
 SECRETS=launch/secrets.env
 POLL_SECONDS=${POLL_SECONDS:-60} # between two looks at the cloud
+TRIES=30                         # of a command that the cloud does not answer
 
 DRY_RUN=false
 SETTINGS=launch/settings.env
@@ -28,7 +29,10 @@ ERROR="" # what the last failed command said
 begin() {
     while (($#)); do
         case $1 in
-            --dry_run) DRY_RUN=true ;;
+            --dry_run)
+                DRY_RUN=true
+                say() { :; } # nothing happened that could be told
+                ;;
             --settings=*) SETTINGS=${1#*=} ;;
             --workdir=*) WORKDIR=${1#*=} ;;
             --settings | --workdir)
@@ -143,9 +147,10 @@ run() {
 }
 
 # ask VARIABLE SUPPOSED COMMAND...: VARIABLE becomes what the command printed; under --dry_run, what is supposed.
-# A failing command leaves its words in ERROR.
+# A failing command leaves its words in ERROR. While the cloud does not answer at all, it is asked again, for the loop of
+# up.sh must outlive a laptop's network; every command here may be given twice.
 ask() {
-    local _variable=$1 _supposed=$2 _output _errors _status=0
+    local _variable=$1 _supposed=$2 _output _errors _status _try
     shift 2
     if $DRY_RUN; then
         printf '+ %s\n' "$(quoted "$@")"
@@ -153,8 +158,14 @@ ask() {
         return
     fi
     _errors=$(mktemp)
-    _output=$("$@" </dev/null 2>"$_errors") || _status=$?
-    ERROR=$(cat "$_errors")
+    for ((_try = 1; ; _try++)); do
+        _status=0
+        _output=$("$@" </dev/null 2>"$_errors") || _status=$?
+        ERROR=$(cat "$_errors")
+        if ((_status == 0 || _try == TRIES)) || [[ $(kind_of_error) != unavailable ]]; then break; fi
+        say "the cloud does not answer; asking again ($_try)"
+        sleep "$POLL_SECONDS"
+    done
     rm -f "$_errors"
     printf -v "$_variable" '%s' "$_output"
     return "$_status"
@@ -175,6 +186,8 @@ kind_of_error() {
         *permission_denied* | *"does not have permission"* | *"does not have"*"access"*) printf forbidden ;;
         *terminal\ state* | *"cannot be currently connected"*) printf gone ;;
         *"code [255]"* | *"timed out"* | *"connection refused"* | *"connection reset"* | *"closed by remote host"*) printf unreachable ;;
+        *unavailable* | *"internal error"* | *"deadline exceeded"* | *"unable to find the server"* | *"network is unreachable"* | \
+            *"name resolution"* | *"connection aborted"* | *"max retries exceeded"*) printf unavailable ;;
         *) printf other ;;
     esac
 }

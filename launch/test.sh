@@ -31,7 +31,7 @@ export PATH=$ENVIRONMENT/bin:$PATH
 if $checks; then
     ruff check .
     ruff format --check .
-    shellcheck --external-sources launch/*.sh .ci/run
+    shellcheck --external-sources launch/*.sh launch/*/*.sh .ci/run
     # Node comes as a wheel (pyright[nodejs]) and pyright inside its own: nothing is fetched here.
     PYRIGHT_PYTHON_IGNORE_WARNINGS=1 pyright
 fi

@@ -15,6 +15,8 @@ REQUIRED=(PROJECT_ID ZONE TPU_NAME QUEUED_RESOURCE_ID ACCELERATOR_TYPE RUNTIME_V
 SSH_USER=entropy # one account for everybody, so that the run is found from any laptop; OS Login overrides it
 SSH_ATTEMPTS=3   # on top of gcloud's own ten
 WORKER="bash entropy_rl/launch/tpu_vm/worker.sh"
+# A machine that nothing was shipped to has no worker.sh yet.
+LOOK="if [ -f entropy_rl/launch/tpu_vm/worker.sh ]; then $WORKER status; else echo worker \$(hostname) idle; fi"
 
 read_state() {
     local answer
@@ -80,6 +82,9 @@ on_workers() {
         for ((attempt = 1; ; attempt++)); do
             ask answer "" gcloud compute tpus tpu-vm ssh "$SSH_USER@$slice" "${WHERE[@]}" "--worker=$workers" \
                 "--command=$command" ${flags[@]+"${flags[@]}"} --quiet && break
+            case $(kind_of_error) in
+                login | agent | forbidden | disabled) fail "reaching the workers of $slice" ;; # no other try helps
+            esac
             if [[ $(kind_of_error) != unreachable ]] || ((attempt == SSH_ATTEMPTS)); then
                 status=1
                 break
@@ -103,11 +108,11 @@ send() {
 }
 
 answers() {
-    local word=$1 host state rest count=0
+    local word=$1 tag host state rest count=0
+    if $DRY_RUN && [[ $word != busy && $word != saving ]]; then count=$HOSTS; fi
     while read -r tag host state rest; do
         if [[ $tag == worker && ($word == any || $state == "$word") ]]; then count=$((count + 1)); fi
     done <<<"$OUTPUT"
-    $DRY_RUN && count=$HOSTS
     printf '%s' "$count"
 }
 

@@ -14,7 +14,7 @@ require "${REQUIRED[@]}"
 source launch/tpu_vm/progress.sh
 
 row() {
-    printf '%-14s %s\n' "$1" "$2"
+    $DRY_RUN || printf '%-14s %s\n' "$1" "$2"
 }
 
 # compute FORMAT EXPRESSION NAME=value...: what bash cannot: fractions.
@@ -27,7 +27,7 @@ compute() {
 
 tell_workers() {
     local line tag host rest
-    on_workers all "if [ -f entropy_rl/launch/tpu_vm/worker.sh ]; then $WORKER status; else echo worker \$(hostname) idle; fi" || true
+    on_workers all "$LOOK" || true
     row workers "$(answers running) of $HOSTS running"
     while read -r tag host rest; do
         if [[ $tag == worker && $rest != running* ]]; then row "" "$host: $rest"; fi

@@ -111,10 +111,17 @@ request_failed() {
     pause
 }
 
+# Whether the machine is still there; a preemption explains what went wrong and counts as no failure.
+still_there() {
+    read_state
+    if [[ $STATE == ACTIVE ]]; then read_slices; fi
+    [[ $STATE == ACTIVE ]] && all_ready
+}
+
 start() {
-    if script setup && script run ${training[@]+"${training[@]}"}; then
+    if script setup && script run "${training[@]}"; then
         started=true silence=0 refusals=0
-    else
+    elif still_there; then
         silence=$((silence + 1))
         failed "the training could not be started"
         if ((silence >= MAX_SILENCE - 1)); then replace "the machine cannot be used"; fi
@@ -124,12 +131,12 @@ start() {
 restart() {
     say "$1; stopping the rest and resuming"
     on_workers all "$WORKER stop" || true
-    script run ${training[@]+"${training[@]}"} || failed "the training could not be resumed"
+    if ! script run "${training[@]}" && still_there; then failed "the training could not be resumed"; fi
 }
 
 # One look at the workers of a machine that is there.
 watch_workers() {
-    on_workers all "if [ -f entropy_rl/launch/tpu_vm/worker.sh ]; then $WORKER status; else echo worker \$(hostname) idle; fi" || true
+    on_workers all "$LOOK" || true
     if $DRY_RUN; then
         start
         on_workers all "$WORKER status"
@@ -137,6 +144,10 @@ watch_workers() {
         finish
     fi
     if (($(answers any) < HOSTS)); then
+        if [[ $(kind_of_error) == gone ]]; then
+            pause
+            return
+        fi
         silence=$((silence + 1))
         say "$((HOSTS - $(answers any))) of $HOSTS workers do not answer:$(silent_workers)"
         if ((silence < MAX_SILENCE)); then

@@ -122,8 +122,8 @@ stop() {
     touch "$STATE/stopped"
     kill -TERM "$(cat "$STATE/child")" 2>/dev/null || true
     if [[ ${1:-} == now ]]; then deadline=$((SECONDS + 2)); fi
-    while kill -0 "$pid" 2>/dev/null && ((SECONDS < deadline)); do sleep 0.2; done
-    if kill -0 "$pid" 2>/dev/null; then
+    while alive && ((SECONDS < deadline)); do sleep 0.1; done
+    if alive; then
         if [[ ${1:-} != now ]]; then
             answer saving "still at work after $GRACE_SECONDS s"
             exit 1

@@ -24,9 +24,7 @@ SETTINGS = {
     "BUCKET": "bucket",
     "PROVISIONING": "spot",
 }
-TOOLS = (
-    "date dirname du find git gzip ls mkdir mv rm sed setsid sleep sort stat sync tar touch tr wc xargs basename cmp kill"
-)
+TOOLS = "basename date dirname du find git gzip ls mkdir mv rm sed setsid sleep sort stat tar touch tr wc xargs"
 # Trains by waiting: the stand-in writes a line of metrics whenever somebody looks at the workers.
 TRAINER = """#!/bin/bash
 case $* in
@@ -67,15 +65,15 @@ class Cloud(Machine):
         self.bucket.mkdir(parents=True)
         self.settings = dict(SETTINGS)
         for name in TOOLS.split():
-            if found := shutil.which(name):
+            if (found := shutil.which(name)) and not (self.tools / name).exists():
                 (self.tools / name).symlink_to(found)
         worker_tools = folder / "worker_bin"
         shutil.copytree(self.tools, worker_tools, symlinks=True)
-        self.tool("gcloud", f'#!/bin/bash\nexec {sys.executable} -S -E {FOLDER}/stand_in.py "$@"\n')
+        for name in ("gcloud", "kubectl", "docker"):
+            self.tool(name, f'#!/bin/bash\nexec {sys.executable} -S -E {FOLDER}/stand_in.py {name} "$@"\n')
         self.tool("trainer", TRAINER)
-        for name, text in {"hostname": '#!/bin/bash\necho "$HOST"\n'}.items():
-            (worker_tools / name).write_text(text)
-            (worker_tools / name).chmod(0o755)
+        (worker_tools / "hostname").write_text('#!/bin/bash\necho "$HOST"\n')
+        (worker_tools / "hostname").chmod(0o755)
         self.environment |= {
             "STAND_IN": str(self.stand_in),
             "WORKER_PATH": str(worker_tools),

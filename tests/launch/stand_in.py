@@ -1,12 +1,12 @@
-"""Stands in for gcloud: writes down what it was asked, keeps a pretended cloud in a folder, and fails as gcloud does.
+"""Stands in for gcloud and kubectl: writes down what it was asked, pretends a cloud, and fails as the real one does.
 
-Run as a program by tests/launch/cloud.py. The folder STAND_IN holds state.json, commands.jsonl, workers/SLICE/NUMBER (the
-homes of pretended machines, where commands sent over ssh really run) and bucket/NAME/...
+Run as a program by tests/launch/cloud.py. The folder STAND_IN holds state.json, commands.jsonl, bucket/NAME/... and
+workers/SLICE/NUMBER, the homes of pretended machines, where commands sent over ssh really run.
 """
 
 from __future__ import annotations
 
-import fnmatch
+import contextlib
 import json
 import os
 import pathlib
@@ -137,7 +137,8 @@ class Cloud:
     def workers(self, name: str, flags: dict[str, str]) -> list[int]:
         found = self.state["slices"].get(name, {"state": "TERMINATED"})
         if found["state"] in GONE:
-            fail(f"ERROR: (gcloud.{TPU}.tpu-vm.ssh) This TPU has terminal state \"{found['state']}\", so it cannot be used.")
+            says = f'This TPU has terminal state "{found["state"]}", so it cannot be used anymore.'
+            fail(f"ERROR: (gcloud.compute.tpus.tpu-vm.ssh) {says}")
         chosen = flags.get("--worker", "0")
         return list(range(self.state["hosts"])) if chosen == "all" else [int(chosen)]
 
@@ -168,7 +169,9 @@ class Cloud:
                 stdin=subprocess.DEVNULL,
             )
             if result.returncode:
-                sys.stderr.write(f"##### Command execution on worker {number} failed with exit status {result.returncode}.\n")
+                sys.stderr.write(
+                    f"##### Command execution on worker {number} failed with exit status {result.returncode}.\n"
+                )
                 status = result.returncode
         self.save()
         sys.exit(status)
@@ -215,11 +218,13 @@ class Cloud:
                     shutil.copy(path, target / path.relative_to(places[0]))
         else:
             folder = places[0].parent
-            found = sorted(p for p in folder.glob("*") if fnmatch.fnmatch(p.name, places[0].name)) if folder.exists() else []
+            found = sorted(folder.glob(places[0].name)) if folder.exists() else []
             if not found:
                 fail("ERROR: (gcloud.storage) The following URLs matched no objects or files:\n" + positional[0])
             for path in found:
-                sys.stdout.write(path.read_text() if verb == "cat" else f"{positional[0].rpartition('/')[0]}/{path.name}\n")
+                sys.stdout.write(
+                    path.read_text() if verb == "cat" else f"{positional[0].rpartition('/')[0]}/{path.name}\n"
+                )
 
     def run(self, command: str, positional: list[str], flags: dict[str, str]) -> None:
         words = command.split()
@@ -245,20 +250,43 @@ class Cloud:
             print(self.state["pool"])
 
 
+def kubectl(arguments: list[str]) -> None:
+    """Keeps the manifest that was applied; a JobSet that exists refuses another training."""
+    applied = FOLDER / "applied.yaml"
+    if arguments[:2] == ["apply", "-f"]:
+        text = sys.stdin.read()
+        if "kind: JobSet" not in text:
+            print("secret/slice-secrets configured")
+            return
+        if applied.exists() and applied.read_text() != text:
+            fail('The JobSet "slice" is invalid: spec.replicatedJobs: Invalid value: field is immutable')
+        applied.write_text(text)
+        print("jobset.jobset.x-k8s.io/slice created")
+    elif arguments[:2] == ["create", "secret"]:
+        print("kind: Secret")
+    elif arguments[:2] == ["delete", "jobset"]:
+        applied.unlink(missing_ok=True)
+    elif arguments[:2] == ["get", "jobset"] and applied.exists():
+        print("jobset.jobset.x-k8s.io/slice")
+
+
 def kill(home: pathlib.Path) -> None:
     """Ends what runs on a pretended machine, as if its power went."""
-    try:
+    with contextlib.suppress(OSError, ValueError):
         os.killpg(int((home / "entropy_rl_run" / "pid").read_text()), signal.SIGKILL)
-    except (OSError, ValueError):
-        pass
 
 
 def main() -> None:
+    program, arguments = sys.argv[1], sys.argv[2:]
     with open(FOLDER / "commands.jsonl", "a", encoding="utf-8") as commands:
-        commands.write(json.dumps(["gcloud", *sys.argv[1:]]) + "\n")
-    command, positional, flags = parse(sys.argv[1:])
+        commands.write(json.dumps([program, *arguments]) + "\n")
+    if program == "kubectl":
+        return kubectl(arguments)
+    if program == "docker":
+        return None
+    command, positional, flags = parse(arguments)
     cloud = Cloud()
-    cloud.faults(" ".join(sys.argv[1:]))
+    cloud.faults(" ".join(arguments))
     if command.startswith(TPU) and ("--zone" not in flags or "--project" not in flags):
         fail("ERROR: (gcloud) The required property [project] is not currently set.")
     cloud.save()

@@ -1,0 +1,170 @@
+#!/usr/bin/env bash
+# Trains on TPU slices of a GKE cluster. The cluster, with JobSet installed, and its node pool of TPUs must be there;
+# how many hosts a slice has is read from the node pool.
+#
+#     bash launch/gke/job.sh image                                  builds and pushes the image of the Dockerfile
+#     bash launch/gke/job.sh render --config=countdown_grpo ...     prints the manifest
+#     bash launch/gke/job.sh apply --config=countdown_grpo ...      starts it; unchanged, it is left alone
+#     bash launch/gke/job.sh status | logs | stop | delete
+#
+# [--dry_run] [--settings=FILE] [--workdir=gs://...] as for launch/tpu_vm; everything else goes to entropy_rl.train.
+# A preempted or failed slice is started again by JobSet and resumes from its last checkpoint.
+
+# shellcheck source=launch/cloud.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../cloud.sh"
+
+verb=${1:-}
+(($#)) && shift
+begin "$@"
+SHARED=(PROJECT_ID ZONE TPU_NAME QUEUED_RESOURCE_ID ACCELERATOR_TYPE BUCKET CLUSTER NODE_POOL)
+NAME=$TPU_NAME
+
+connect() {
+    ask OUTPUT "" gcloud container clusters get-credentials "$CLUSTER" "--location=$CLUSTER_LOCATION" "--project=$PROJECT_ID" ||
+        fail "connecting to the cluster $CLUSTER"
+}
+
+product() {
+    printf '%s' $((${1//x/*}))
+}
+
+# A machine type such as ct5lp-hightpu-4t has four chips. A pool of single hosts has no topology of its own.
+read_pool() {
+    local answer machine spot family
+    ask answer "ct5lp-hightpu-4t|4x4|True" gcloud container node-pools describe "$NODE_POOL" "--cluster=$CLUSTER" \
+        "--location=$CLUSTER_LOCATION" "--project=$PROJECT_ID" \
+        "--format=value[separator='|'](config.machineType,placementPolicy.tpuTopology,config.spot)" ||
+        fail "asking for the node pool $NODE_POOL"
+    IFS='|' read -r machine TOPOLOGY spot <<<"$answer"
+    [[ $machine =~ -([0-9]+)t$ ]] || die "the machines of NODE_POOL $NODE_POOL are $machine, which have no TPUs; take another pool"
+    CHIPS_PER_HOST=${BASH_REMATCH[1]}
+    # shellcheck disable=SC2034 # read by its name
+    case $machine in
+        ct5lp-*) GKE_ACCELERATOR=tpu-v5-lite-podslice family=v5litepod ;;
+        ct5p-*) GKE_ACCELERATOR=tpu-v5p-slice family=v5p ;;
+        ct6e-*) GKE_ACCELERATOR=tpu-v6e-slice family=v6e ;;
+        ct4p-*) GKE_ACCELERATOR=tpu-v4-podslice family=v4 ;;
+        *) die "NODE_POOL $NODE_POOL has machines $machine, which these scripts do not know" ;;
+    esac
+    [[ $ACCELERATOR_TYPE == "$family"-* ]] || die "ACCELERATOR_TYPE is $ACCELERATOR_TYPE, but NODE_POOL $NODE_POOL has TPU $family"
+    if [[ -z $TOPOLOGY ]]; then
+        case $family-$CHIPS_PER_HOST in
+            v5p-4 | v4-4) TOPOLOGY=2x2x1 ;;
+            *-1) TOPOLOGY=1x1 ;;
+            *-4) TOPOLOGY=2x2 ;;
+            *) TOPOLOGY=2x4 ;;
+        esac
+    fi
+    CHIPS=$(product "$TOPOLOGY")
+    HOSTS=$((CHIPS / CHIPS_PER_HOST))
+    SPOT_SELECTOR=""
+    if [[ $spot == True ]]; then SPOT_SELECTOR='cloud.google.com/gke-spot: "true"'; fi
+    if [[ $PROVISIONING == spot && -z $SPOT_SELECTOR ]]; then
+        die "PROVISIONING is spot, but NODE_POOL $NODE_POOL is not of spot machines; take another pool or set PROVISIONING=on-demand"
+    fi
+}
+
+# The arguments as a list of YAML, which JSON strings are.
+training() {
+    local word text=""
+    for word in "${ARGUMENTS[@]}" "--workdir=$WORKDIR"; do
+        word=${word//\\/\\\\}
+        text+=", \"${word//\"/\\\"}\""
+    done
+    printf '[%s]' "${text#, }"
+}
+
+render() {
+    local text name token
+    text=$(cat launch/gke/jobset.yaml)
+    # shellcheck disable=SC2034 # read by its name
+    TRAINING=$(training)
+    for name in NAME NUM_SLICES HOSTS KUBERNETES_ACCOUNT GKE_ACCELERATOR TOPOLOGY SPOT_SELECTOR IMAGE TRAINING CHIPS_PER_HOST; do
+        token="\${$name}"
+        text=${text//"$token"/"${!name}"}
+    done
+    # Without comments, nor the line of a selector that is not asked for.
+    grep -v '^ *#\|^ *$' <<<"$text"
+}
+
+prepare() {
+    require "${SHARED[@]}" IMAGE
+    [[ " ${ARGUMENTS[*]-}" == *" --config"* ]] || die "--config is missing; give the config to train, such as --config=countdown_grpo"
+    check_secrets
+    read_pool
+}
+
+# kubectl reads the values from the file; none is on a command line.
+apply_secrets() {
+    [[ -f $SECRETS ]] || return 0
+    if $DRY_RUN; then
+        run kubectl create secret generic "$NAME-secrets" "--from-env-file=$SECRETS" --dry-run=client -o yaml
+        run kubectl apply -f -
+    else
+        kubectl create secret generic "$NAME-secrets" "--from-env-file=$SECRETS" --dry-run=client -o yaml | kubectl apply -f - >/dev/null
+    fi
+}
+
+present() {
+    ask OUTPUT "$NAME" kubectl get jobset "$NAME" --ignore-not-found -o name || fail "asking for the JobSet $NAME"
+    [[ -n $OUTPUT ]]
+}
+
+# A JobSet cannot be changed, so another training under the same name must be deleted first.
+apply() {
+    local manifest
+    manifest=$(render)
+    apply_secrets
+    if $DRY_RUN; then
+        run kubectl apply -f -
+        printf '%s\n' "$manifest"
+        return
+    fi
+    kubectl apply -f - <<<"$manifest" ||
+        die "the cluster refused the JobSet; if another training has this name, end it with: launch/gke/job.sh delete"
+    say "asked for $NUM_SLICES slice(s) of $TOPOLOGY on $HOSTS host(s) each, writing to $WORKDIR"
+}
+
+case $verb in
+    image)
+        require "${SHARED[@]}" IMAGE
+        run docker build --tag "$IMAGE" .
+        run docker push "$IMAGE"
+        ;;
+    render)
+        prepare
+        render
+        ;;
+    apply)
+        prepare
+        connect
+        apply
+        ;;
+    status)
+        no_more_arguments
+        require "${SHARED[@]}"
+        connect
+        run kubectl get jobset "$NAME" --ignore-not-found
+        run kubectl get pods "--selector=jobset.sigs.k8s.io/jobset-name=$NAME" -o wide
+        ;;
+    logs)
+        no_more_arguments
+        require "${SHARED[@]}"
+        connect
+        run kubectl logs --follow "job/$NAME-slice-0" --tail=100
+        ;;
+    stop)
+        no_more_arguments
+        require "${SHARED[@]}"
+        connect
+        if present; then run kubectl patch jobset "$NAME" --type=merge "--patch={\"spec\": {\"suspend\": true}}"; fi
+        ;;
+    delete)
+        no_more_arguments
+        require "${SHARED[@]}"
+        connect
+        run kubectl delete jobset "$NAME" --ignore-not-found
+        run kubectl delete secret "$NAME-secrets" --ignore-not-found
+        ;;
+    *) die "'$verb' is nothing job.sh does; it takes image, render, apply, status, logs, stop or delete" ;;
+esac
