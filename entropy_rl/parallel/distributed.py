@@ -11,7 +11,9 @@ import dataclasses
 import os
 import re
 import sys
+import threading
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import jax
 from absl import logging
@@ -102,36 +104,47 @@ def joined(hosts: Hosts = Hosts(), orderly: Sequence[int] = (0,)) -> Iterator[No
 
 
 def _initialise(hosts: Hosts) -> None:
+    seconds = hosts.join_seconds + 60  # JAX's own end of patience is an abort: ours comes first
+    timeouts: dict[str, Any] = {
+        "initialization_timeout": seconds,
+        "heartbeat_timeout_seconds": HEARTBEAT_SECONDS,
+        "shutdown_timeout_seconds": SHUTDOWN_SECONDS,
+    }
+    late = threading.Timer(hosts.join_seconds, _give_up, [hosts])
+    late.daemon = True
+    late.start()
     try:
         if hosts.coordinator:
             if _platforms() in ("", "cpu"):
                 jax.config.update("jax_cpu_collectives_implementation", "gloo")
-            jax.distributed.initialize(
-                hosts.coordinator, hosts.processes, hosts.process, initialization_timeout=hosts.join_seconds,
-                heartbeat_timeout_seconds=HEARTBEAT_SECONDS, shutdown_timeout_seconds=SHUTDOWN_SECONDS,
-            )  # fmt: skip
+            jax.distributed.initialize(hosts.coordinator, hosts.processes, hosts.process, **timeouts)
         elif _platforms() != "cpu":
-            _detect(hosts)
-    except jax.errors.JaxRuntimeError as error:
-        raise ValueError(
-            f"not all processes joined within {hosts.join_seconds} s: start the same command on every host (on a TPU: "
-            f"on all workers), and see that they reach {hosts.coordinator or 'the first one'}. JAX says: {error}"
-        ) from None
+            _detect(timeouts)
+    finally:
+        late.cancel()
+
+
+def _give_up(hosts: Hosts) -> None:
+    who = f" {hosts.process} of {hosts.processes}" if hosts.coordinator else ""
+    logging.error(
+        "process%s has waited %d s for the others, and not all of them joined: start the same command on every host "
+        "(on a TPU: on all workers), and see that they reach %s",
+        who, hosts.join_seconds, hosts.coordinator or "the first one",
+    )  # fmt: skip
+    logging.flush()
+    os._exit(1)
 
 
 def _platforms() -> str:
     return getattr(jax.config, "jax_platforms", "") or ""
 
 
-def _detect(hosts: Hosts) -> None:
+def _detect(timeouts: dict[str, Any]) -> None:
     """Joins the cluster that JAX finds itself in; a machine of its own is none."""
     try:
-        jax.distributed.initialize(
-            initialization_timeout=hosts.join_seconds, heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
-            shutdown_timeout_seconds=SHUTDOWN_SECONDS,
-        )  # fmt: skip
+        jax.distributed.initialize(**timeouts)
     except ValueError as error:
-        if "should be defined" not in str(error) and "must be defined" not in str(error):
+        if "must be defined" not in str(error) and "should be defined" not in str(error):
             raise
         logging.debug("no cluster found: %s", error)
     except RuntimeError as error:  # called from a program that has used JAX, such as a notebook
