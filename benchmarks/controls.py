@@ -10,15 +10,12 @@ step.
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
 import statistics
-import sys
 from collections.abc import Sequence
 
 from absl import app, flags
 
-from benchmarks import clock, options, trainer, workload
+from benchmarks import clock, options, record, trainer, workload
 from entropy_rl.controls.clip_cov import ClipCov
 from entropy_rl.controls.entropy_bonus import EntropyBonus
 from entropy_rl.controls.forking import ForkingTokens
@@ -28,7 +25,6 @@ from entropy_rl.losses.clip import ClippedSurrogate
 from entropy_rl.losses.policy_loss import PolicyLoss
 
 MICRO_BATCHES = flags.DEFINE_list("micro_batches", [], "Pieces of the update; 1 and 8, or one prompt each, if empty.")
-ROUNDS = flags.DEFINE_integer("rounds", 7, "Measured rounds; one more warms up.", lower_bound=1)
 
 LIMIT = 0.03  # of a plain step
 PLAIN = PolicyLoss(ClippedSurrogate(0.2, 0.2))
@@ -118,11 +114,13 @@ def main(argv: Sequence[str]) -> None:
         raise app.UsageError(
             f"--micro_batches={pieces}: {size.prompts} prompts of size {options.SIZE.value} do not split so"
         )
-    subject = trainer.make_trainer(size, prompt_tokens=16, new_tokens=64, ends=False)
-    costs = measure(subject, pieces, ROUNDS.value)
-    record = {"size": options.SIZE.value, "rounds": ROUNDS.value, "limit": LIMIT, "load": os.getloadavg()}
-    record["costs"] = [dataclasses.asdict(c) | {"share": round(c.share, 4)} for c in costs]
-    sys.stdout.write(table(costs) + "\n" + json.dumps(record) + "\n")
+    shape = options.shape()
+    subject = trainer.make_trainer(size, shape.prompt_tokens, shape.new_tokens, shape.ends)
+    costs = measure(subject, pieces, options.ROUNDS.value)
+    figures = {"benchmark": "controls", "size": options.SIZE.value, "shape": options.SHAPE.value, "limit": LIMIT}
+    figures |= {"unit": clock.unit(), "threads": options.THREADS.value, "rounds": options.ROUNDS.value}
+    figures["costs"] = [dataclasses.asdict(c) | {"share": round(c.share, 4)} for c in costs]
+    record.emit(table(costs), figures, options.SAVE.value)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ SHAPE = flags.DEFINE_enum(
 )  # fmt: skip
 PROMPT_TOKENS = flags.DEFINE_integer("prompt_tokens", None, "Q, where it is not that of --shape.", lower_bound=16)
 NEW_TOKENS = flags.DEFINE_integer("new_tokens", None, "T, where it is not that of --shape.", lower_bound=1)
-ROUNDS = flags.DEFINE_integer("rounds", 5, "Measured rounds; one more warms up.", lower_bound=1)
+ROUNDS = flags.DEFINE_integer("rounds", 7, "Measured rounds; one more warms up.", lower_bound=1)
 SAVE = flags.DEFINE_string("save", "", "Name of a file in benchmarks/results/ that keeps the figures.")
 
 

@@ -1,4 +1,4 @@
-"""Sampling alone: variants of this engine, beside their limit and the generation of TRL and Tunix, in one interleaved run.
+"""Sampling alone: variants of this engine, their limit, and TRL and Tunix generating in turn with them.
 
 Run:  python benchmarks/rollout.py --size=S --shape=ragged --buckets=1,0
       python benchmarks/rollout.py --size=M --caches=auto,bfloat16,int8       (what fewer bits cost and save)

@@ -16,13 +16,9 @@ from typing import Any
 from absl import app, flags
 
 from benchmarks import ceilings, clock, comparison, limits, options, record, subjects, trainer, workload
-from entropy_rl.losses.aggregation import SequenceMean
-from entropy_rl.losses.clip import ClippedSurrogate
-from entropy_rl.losses.policy_loss import PolicyLoss
 
 MICRO_BATCHES = flags.DEFINE_integer("micro_batches", 0, "Pieces of the update; 0: the size's own.")
 
-LOSS = PolicyLoss(ClippedSurrogate(0.2, 0.2), aggregate=SequenceMean())
 COLUMNS = {"gen": "generation", "update": "update", "steps": "step", "tokens_per_s": "tokens/{}", "first": "first step"}
 
 
@@ -31,7 +27,7 @@ def measure(size: workload.Size, shape: workload.Shape, micro_batches: int) -> d
     own = trainer.make_trainer(size, shape.prompt_tokens, shape.new_tokens, shape.ends)
     rates = ceilings.measure(size.policy, own.batch, own.batch * shape.new_tokens // micro_batches)
     peers, absent = comparison.start_peers(size, shape)
-    taking_part = [subjects.Ours(own, LOSS, micro_batches), *peers]
+    taking_part = [subjects.Ours(own, trainer.LOSS, micro_batches), *peers]
     try:
         laps = comparison.interleaved(taking_part, options.ROUNDS.value)
     finally:

@@ -11,6 +11,8 @@ import numpy as np
 
 from benchmarks import clock, workload
 from entropy_rl.advantages.grpo import GroupNormalized
+from entropy_rl.losses.aggregation import SequenceMean
+from entropy_rl.losses.clip import ClippedSurrogate
 from entropy_rl.losses.policy_loss import PolicyLoss
 from entropy_rl.ops.optimizer import AdamW
 from entropy_rl.parallel.mesh import MeshShape, make_mesh
@@ -22,6 +24,7 @@ from entropy_rl.training.judging import is_correct, judge
 from entropy_rl.training.update import Update, compiled_update
 from entropy_rl.types import Experience, TrainState
 
+LOSS = PolicyLoss(ClippedSurrogate(0.2, 0.2), aggregate=SequenceMean())
 OPTIMIZER = AdamW(learning_rate=1e-6, max_gradient_norm=1.0)
 
 
