@@ -100,9 +100,9 @@ def collectives(text: str, longest: int = 1) -> list[Collective]:
 
 def largest_arrays(text: str) -> Iterator[Shape]:
     """Every array that an instruction of the program makes, outside fusions, where they need not exist."""
-    seen = set()
+    seen, fused = set(), set(re.findall(r" fusion\(.*?calls=%([\w.\-]+)", text))
     for name, lines in _computations(text).items():
-        if "fus" in name:
+        if name in fused:
             continue
         for line in lines:
             matched = _OPERATION.match(line)

@@ -1,0 +1,18 @@
+"""Qwen2.5-1.5B at the recipe and batch of the Entropy Mechanism paper, on a v5e-8 slice.
+
+Check:   python -m entropy_rl.compile_check --config=tpu_v5e_8_qwen25_1_5b --topology=v5e:2x4
+Run:     python -m entropy_rl.data prepare dapo_math math500
+         python -m entropy_rl.train --config=tpu_v5e_8_qwen25_1_5b --workdir=gs://BUCKET/tpu_v5e_8_qwen25_1_5b
+Made for 8 devices.
+Result:  benchmarks/results/compile_check/tpu_v5e_8_qwen25_1_5b.json; not yet run
+"""
+
+from configs import _tpu, paper_qwen25_1_5b
+from entropy_rl.config import Config
+from entropy_rl.parallel.mesh import MeshShape
+
+
+def get_config() -> Config:
+    return _tpu.on_slice(
+        paper_qwen25_1_5b.get_config(), "tpu_v5e_8_qwen25_1_5b", MeshShape(fsdp=8), {"pieces": 8}, {"micro_batches": 4}
+    )
