@@ -71,16 +71,20 @@ def generate(
     """
     shards = partition.batch_shards()
     spread = shards > 1 and request[0].shape[0] % shards == 0
+    axes = partition.batch_axes()
+    # Programs that talk along other axes must take the same turns everywhere; without such axes nobody waits.
+    together = axes if any(size > 1 for axis, size in partition.axis_sizes().items() if axis not in axes) else ()
     sampler = _Sampler(
-        policy, group_size, length, end_ids, pad_id, greedy, -(-slots // shards) if spread else slots, buckets, storage
-    )
+        policy, group_size, length, end_ids, pad_id, greedy, -(-slots // shards) if spread else slots, buckets, storage,
+        together if spread else (),
+    )  # fmt: skip
     scalars = (seed, purpose, first_sample, temperature, policy_version)
     if not spread:
         return sampler(params, request, scalars)
     # By hand, so that no device waits for the rows of another. Parameters keep their split along the other axes.
-    rows, whole = PartitionSpec(partition.batch_axes()), PartitionSpec()
+    rows, whole = PartitionSpec(axes), PartitionSpec()
     by_shard = jax.shard_map(
-        sampler, in_specs=(whole, rows, whole), out_specs=rows, axis_names=set(partition.batch_axes()), check_vma=False
+        sampler, in_specs=(whole, rows, whole), out_specs=rows, axis_names=set(axes), check_vma=False
     )
     return by_shard(params, request, scalars)
 
@@ -116,6 +120,7 @@ class _Sampler:
     most: int
     loops: int
     storage: kv_cache.Storage
+    together: tuple[str, ...]  # mesh axes along which all take the same turns
 
     def __call__(self, params: Params, request: tuple[Array, Array, Array], scalars: tuple[Array, ...]) -> Rollout:
         prompts, prompt_mask, draws = request
@@ -142,11 +147,11 @@ class _Sampler:
         if ring:
             loop, outputs, seen = self._with_refills(draw, loop, outputs, shared, first_hidden, leave[0])
         else:
-            loop, seen = self._while(draw, loop, shared, lambda live: live > leave[0], ring), shared
+            loop, seen = self._while(draw, loop, shared, self._more_than(leave[0]), ring), shared
         for rows, below in zip(leave[:-1], leave[1:], strict=True):
             outputs = slots.flushed(outputs, loop.slots, self.pad_id, ring)
             loop, seen = self._shrunk(loop, seen, rows, by_row=ring or rows != leave[0])
-            loop = self._while(draw, loop, seen, lambda live, below=below: live > below, ring)
+            loop = self._while(draw, loop, seen, self._more_than(below), ring)
         outputs = slots.flushed(outputs, loop.slots, self.pad_id, ring)
         columns = outputs.columns
         return Rollout(
@@ -182,9 +187,19 @@ class _Sampler:
         return _Loop(column + 1, moved, cache)
 
     def _while(self, draw, loop: _Loop, seen: _Prompts, goes_on, ring: bool) -> _Loop:
-        """Draws tokens while the number of live rows says so."""
-        step = lambda loop: draw(loop, seen, ring)  # noqa: E731
-        return jax.lax.while_loop(lambda loop: goes_on(loop.slots.live.sum()), step, loop)
+        """Draws tokens while the number of live rows of any shard that takes the same turns says so."""
+
+        def step(carry: tuple[_Loop, Array]) -> tuple[_Loop, Array]:
+            loop = draw(carry[0], seen, ring)
+            return loop, goes_on(loop)
+
+        return jax.lax.while_loop(lambda carry: carry[1], step, (loop, goes_on(loop)))[0]
+
+    def _any(self, flag: Array) -> Array:
+        return jax.lax.pmax(flag.astype(jnp.int32), self.together) > 0 if self.together else flag
+
+    def _more_than(self, rows: int):
+        return lambda loop: self._any(loop.slots.live.sum() > rows)
 
     def _with_refills(self, draw, loop: _Loop, outputs: Outputs, shared: _Prompts, first_hidden: Array, leave: int):
         """The first loop where responses wait: until all have begun and few enough are left."""
@@ -193,11 +208,13 @@ class _Sampler:
         prompt_of = lambda samples: jnp.minimum(samples, total - 1) // self.group_size  # noqa: E731
 
         def body(carry):
-            loop, outputs, seen, begun = carry
+            loop, outputs, seen, begun, _ = carry
             waiting = total - begun
 
-            def goes_on(live: Array) -> Array:
-                return jnp.where(waiting > 0, rows - live < jnp.minimum(threshold, waiting), live > leave)
+            def goes_on(loop: _Loop) -> Array:
+                live = loop.slots.live.sum()
+                to_fill = (waiting > 0) & (rows - live >= jnp.minimum(threshold, waiting))
+                return self._any((waiting > 0) | (live > leave)) & ~self._any(to_fill)
 
             loop = self._while(draw, loop, seen, goes_on, ring=True)
             outputs = slots.flushed(outputs, loop.slots, self.pad_id, ring=True)
@@ -206,11 +223,12 @@ class _Sampler:
             count, places = slots.chosen(new)
             cache = kv_cache.move_rows(seen.cache, shared.cache, count, prompt_of(filled.samples[places]), places)
             mask = jnp.where(new[:, None], shared.mask[prompt_of(filled.samples)], seen.mask)
-            return dataclasses.replace(loop, slots=filled), outputs, _Prompts(cache, mask), begun + count
+            begun = begun + count
+            unfinished = self._any((begun < total) | (filled.live.sum() > leave))
+            return dataclasses.replace(loop, slots=filled), outputs, _Prompts(cache, mask), begun, unfinished
 
-        unfinished = lambda carry: (carry[3] < total) | (carry[0].slots.live.sum() > leave)  # noqa: E731
-        start = loop, outputs, shared.of(prompt_of(loop.slots.samples)), jnp.int32(rows)
-        return jax.lax.while_loop(unfinished, body, start)[:3]
+        start = loop, outputs, shared.of(prompt_of(loop.slots.samples)), jnp.int32(rows), jnp.bool_(True)
+        return jax.lax.while_loop(lambda carry: carry[4], body, start)[:3]
 
     def _shrunk(self, loop: _Loop, seen: _Prompts, rows: int, by_row: bool) -> tuple[_Loop, _Prompts]:
         """The live slots in the first `rows` rows, each with a prompt of its own."""
