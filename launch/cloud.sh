@@ -31,7 +31,8 @@ begin() {
         case $1 in
             --dry_run)
                 DRY_RUN=true
-                say() { :; } # nothing happened that could be told
+                # shellcheck disable=SC2329 # what is said of a dry run has not happened
+                say() { :; }
                 ;;
             --settings=*) SETTINGS=${1#*=} ;;
             --workdir=*) WORKDIR=${1#*=} ;;

@@ -16,30 +16,11 @@ import subprocess
 import sys
 from typing import Any, NoReturn
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from stand_in_flags import FLAGS, TPU  # noqa: E402 - run as a program, outside any package
+
 FOLDER = pathlib.Path(os.environ["STAND_IN"])
 WIDE = {"--project", "--format", "--quiet", "--flatten"}
-TPU = "compute tpus"
-# The flags of each command, as gcloud 528 knows them; test_tpu_vm.py compares them with an installed gcloud.
-FLAGS = {
-    "auth list": "--filter",
-    f"{TPU} accelerator-types list": "--zone",
-    f"{TPU} tpu-vm versions list": "--zone",
-    f"{TPU} tpu-vm describe": "--zone",
-    f"{TPU} tpu-vm ssh": "--zone --worker --command --internal-ip",
-    f"{TPU} tpu-vm scp": "--zone --worker --internal-ip --recurse",
-    f"{TPU} queued-resources describe": "--zone",
-    f"{TPU} queued-resources delete": "--zone --force --async",
-    f"{TPU} queued-resources create": "--zone --node-id --node-count --node-prefix --accelerator-type --runtime-version"
-    " --spot --reserved --valid-until-duration --network --subnetwork --service-account --internal-ips --async",
-    "storage buckets describe": "",
-    "storage cat": "--range",
-    "storage cp": "",
-    "storage ls": "",
-    "storage rsync": "--recursive --exclude",
-    "beta quotas info list": "--service",
-    "container node-pools describe": "--cluster --location",
-    "container clusters get-credentials": "--location",
-}
 GONE = ("PREEMPTED", "TERMINATED")
 
 
