@@ -24,6 +24,9 @@ _COORDINATOR = flags.DEFINE_string("coordinator", "", "HOST:PORT of process 0; o
 _PROCESSES = flags.DEFINE_integer("processes", 0, "How many hosts must take part; on Cloud TPU they are counted.")
 _PROCESS_ID = flags.DEFINE_integer("process_id", -1, "The number of this host; on Cloud TPU it is detected.")
 _JOIN_SECONDS = flags.DEFINE_integer("join_seconds", 300, "How long to wait for the other hosts.")
+_PROFILE = flags.DEFINE_string(
+    "profile", "", "Steps to trace with XProf, FIRST:LAST, into the workdir's folder profile."
+)
 _PRINT_CONFIG = flags.DEFINE_bool("print_config", False, "Print the resolved config and leave.")
 
 
@@ -56,7 +59,7 @@ def _run(config: Config, workdir: str) -> None:
     from entropy_rl.training import alarms, interrupts, memory, run
 
     try:
-        finished = run(config, workdir, _ALLOW_CHANGE.value, _BASES.value)
+        finished = run(config, workdir, _ALLOW_CHANGE.value, _BASES.value, _PROFILE.value)
     except interrupts.Interrupted as interrupted:
         logging.info("%s", interrupted)
         sys.exit(interrupts.EXIT_CODE)

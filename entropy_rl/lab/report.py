@@ -145,10 +145,17 @@ def _provenance(run: Run) -> list[tuple[str, str]]:
         ("seed", summary.get("seed", run.config.get("seed", ""))),
         ("versions", listed),
         ("wall time", _duration(summary.get("seconds"))),
+        ("goodput", _share(summary.get("goodput"))),
         ("steps recorded", last),
         ("folder", run.path),
     ]
     return [(key, str(value) if value not in ("", None) else "not recorded") for key, value in rows]
+
+
+def _share(value: Any) -> str:
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        return ""
+    return f"{value:.1%} of the time since the first start went into steps that count"
 
 
 def _duration(seconds: Any) -> str:

@@ -22,7 +22,7 @@ from entropy_rl.rewards.reward import ACCURACY, raw_accuracy
 from entropy_rl.rollout.engine import Engine, ahead
 from entropy_rl.rollout.sampling import Purpose
 from entropy_rl.tasks.mixture import LABEL, PART
-from entropy_rl.training import groups, metrics, processes, responses
+from entropy_rl.training import groups, metrics, processes, profiling, responses, speed
 from entropy_rl.training.groups import Group
 from entropy_rl.training.judging import is_correct, judge, require_working, self_certainties
 from entropy_rl.training.stream import Drawn, Stream
@@ -42,6 +42,7 @@ class Batch:
       figures: metrics; those of rewards and entropies are of everything sampled in this step and of nothing else, so
         that a filter does not move them.
       tokens: response tokens sampled in this step.
+      sampled: lengths of what was sampled in each piece; on several processes by this one.
     """
 
     problems: list[Problem]
@@ -50,6 +51,7 @@ class Batch:
     verdicts: list[Verdict]
     figures: dict[str, float]
     tokens: int
+    sampled: Sequence[speed.Lengths] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +61,7 @@ class _Round:
     rollout: Rollout
     verdicts: list[Verdict]
     figures: dict[str, float]
+    sampled: list[speed.Lengths]
 
 
 def open_stream(config: Config, engine: Engine) -> Stream:
@@ -114,7 +117,8 @@ def collect(session: Session, params: Any, clock: metrics.Stopwatch) -> Batch:
     measured, tokens = _figures(session, rounds)
     figures |= session.stream.figures() | measured
     problems, draws = [one.problem for one in drawn], [one.position for one in drawn]
-    return Batch(problems, draws, rollout, list(verdicts), figures, tokens)
+    sampled = [piece for one in rounds for piece in one.sampled]
+    return Batch(problems, draws, rollout, list(verdicts), figures, tokens, sampled)
 
 
 def _round(session: Session, params: Any, clock: metrics.Stopwatch) -> _Round:
@@ -126,7 +130,8 @@ def _round(session: Session, params: Any, clock: metrics.Stopwatch) -> _Round:
     pieces = [(drawn[start : start + cut],) for start in range(0, len(drawn), cut)]
     rollouts, verdicts, figures = [], [], []
     for (piece,), sampled in zip(pieces, ahead(functools.partial(_sampled, session, params), pieces), strict=True):
-        rollouts.append(session.stop.wait(sampled))
+        with jax.profiler.TraceAnnotation("rollout"):
+            rollouts.append(session.stop.wait(sampled))
         clock.lap("time/rollout")
         judged, measured = _judge(session, params, piece, sampled)
         if session.step == 0:
@@ -141,7 +146,7 @@ def _round(session: Session, params: Any, clock: metrics.Stopwatch) -> _Round:
         session.stream.observe([one.problem for one in asked], accuracies)
     clock.lap("time/reward")
     averaged = {name: float(np.mean([f[name] for f in figures])) for name in figures[0]}
-    return _Round(asked, drawn, rollout, verdicts, averaged)
+    return _Round(asked, drawn, rollout, verdicts, averaged, [speed.lengths(sampled) for sampled in rollouts])
 
 
 def _sampled(session: Session, params: Any, drawn: Sequence[Drawn]) -> Rollout:
@@ -161,6 +166,7 @@ def _concatenated(rollouts: Sequence[Rollout], mesh: Mesh) -> Rollout:
     return jax.tree.map(lambda *parts: jax.device_put(jnp.concatenate(parts), where), *rollouts)
 
 
+@profiling.phase("reward")
 def _judge(
     session: Session, params: Any, drawn: Sequence[Drawn], rollout: Rollout
 ) -> tuple[list[Verdict], dict[str, float]]:

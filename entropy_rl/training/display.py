@@ -44,7 +44,9 @@ class Display:
         validated = "validation/pass@1" in record
         if validated:
             self._score = f"pass@1 {record['validation/pass@1']:.3f}"
-        parts = [*_figures(record), self._score, self._remaining(step)]
+        remaining, goodput = self._remaining(step), record.get("speed/goodput")
+        counted = f"goodput {goodput:.0%}" if remaining and goodput is not None else ""
+        parts = [*_figures(record), self._score, remaining, counted]
         text = f"{self._name} {step}/{self._steps}: " + ", ".join(part for part in parts if part)
         self._screen.update(step, self._steps, text, important=validated or step == self._steps)
         for alarm in alarms:

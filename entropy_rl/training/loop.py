@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
@@ -17,7 +17,7 @@ from entropy_rl.ops import schedules
 from entropy_rl.parallel import exchange
 from entropy_rl.parallel.rows import beside
 from entropy_rl.problem import Problem
-from entropy_rl.training import agreement, metrics, processes, samples, workdirs
+from entropy_rl.training import agreement, metrics, processes, profiling, samples, speed, workdirs
 from entropy_rl.training.collect import Batch, collect
 from entropy_rl.training.evaluation import evaluate, held_out
 from entropy_rl.training.experience import build_experience, mini_batches, rewards_of
@@ -29,7 +29,9 @@ from entropy_rl.training.workdirs import Run
 from entropy_rl.types import Experience
 
 
-def run(config: Config, workdir: str, allow_changes: Iterable[str] = (), bases: str | None = None) -> Run:
+def run(
+    config: Config, workdir: str, allow_changes: Iterable[str] = (), bases: str | None = None, profile: str = ""
+) -> Run:
     """Trains, or goes on with what the workdir holds; ends with the test and summary.json.
 
     Args:
@@ -38,6 +40,7 @@ def run(config: Config, workdir: str, allow_changes: Iterable[str] = (), bases: 
         run is left as it is.
       allow_changes: paths of other fields that may differ from those the workdir was started with; "all" for any.
       bases: folder of cached warm starts; `bases` beside the workdir if None.
+      profile: "3:5" takes an XProf trace of the steps three to five, into the workdir's folder `profile`.
 
     Returns:
       The finished run, from which metrics and summary are read.
@@ -53,10 +56,12 @@ def run(config: Config, workdir: str, allow_changes: Iterable[str] = (), bases: 
     if exchange.firsts(workdirs.is_finished(folder, config), "is it finished"):
         logging.info("%s is finished; delete its %s to have it tested again", workdir, workdirs.SUMMARY)
         return Run(folder)
+    traced = profiling.chosen(profile, config.steps)
     with stop_requests() as stop:
         try:
             with open_session(config, folder, bases) as session:
                 session.stop, stop.opened = stop, True
+                session.profiler = profiling.Profiler(traced, folder)
                 return _train(session)
         except KeyboardInterrupt:
             if stop.opened:
@@ -73,21 +78,26 @@ def _train(session: Session) -> Run:
         elif session.step == 0 and not session.base:
             start(session)
         while session.step < steps:
-            train_step(session)
+            with session.profiler.step(session.step + 1):
+                train_step(session)
         return finish(session)
     except Leaving:
         if session.step or session.base:
             session.save()
         raise Interrupted(f"stopped after step {session.step} of {steps}; {session.workdir} can be resumed") from None
+    finally:
+        session.profiler.close()
 
 
 def start(session: Session) -> None:
     """What the policy can do before any RL: the first point of every curve."""
+    clock = metrics.Stopwatch()
     figures, _ = _evaluate(session, "test")
     session.validation, _ = _evaluate(session, "validation")
     session.record(session.validation)
     session.references.observe(session.validation)
     session.base = figures
+    session.goodput.count(clock.laps()["time/step"])
 
 
 def train_step(session: Session) -> None:
@@ -113,6 +123,7 @@ def train_step(session: Session) -> None:
         raise
     measured = moved | batch.figures | trained.figures | _update(session, experience)
     clock.lap("time/update")
+    measured |= _speed(session, batch, trained, measured, clock.laps())
     kept: list[dict[str, Any]] = []
     if session.is_due(config.checkpoint.samples_every) or session.step == 1:
         kept = samples.records(
@@ -139,7 +150,11 @@ def conclude(session: Session, clock: metrics.Stopwatch) -> None:
         session.writers.write_samples(pending["samples"])
         session.display.show_samples(pending["samples"])
     session.pending = None
-    session.record(measured | clock.seconds(pending["tokens"]))
+    seconds = clock.seconds(pending["tokens"])
+    compiling = session.goodput.count(seconds["time/step"])
+    if compiling:
+        seconds["time/compile"] = compiling
+    session.record(measured | seconds | {"speed/goodput": session.goodput.share})
     resets = session.references.decide(measured)
     if (resets or session.is_due(config.checkpoint.every)) and session.step < config.steps:
         session.save()
@@ -148,12 +163,26 @@ def conclude(session: Session, clock: metrics.Stopwatch) -> None:
 def finish(session: Session) -> Run:
     """The test on held-out problems, once, with intervals over problems; and the last validation, if it was not due."""
     session.save()
+    clock = metrics.Stopwatch()
     if not session.is_due(session.config.evaluation.every):
         session.validation, _ = _evaluate(session, "validation")
     figures, intervals = _evaluate(session, "test")
+    session.goodput.count(clock.laps()["time/step"])
     return session.summarise(figures, intervals)
 
 
+def _speed(
+    session: Session, batch: Batch, trained: Refined, measured: Mapping[str, Any], laps: Mapping[str, float]
+) -> dict[str, float]:
+    """Of the rollout, of the update, and of the step without its evaluation."""
+    config, mesh = session.config, session.engine.mesh
+    seconds, seen = speed.spent(laps, config.rollout.pieces > 1), speed.lengths(trained.rollout)
+    shares = speed.figures(config.policy, batch.sampled, seen, config.update.epochs, seconds, mesh)
+    rates = speed.tokens_per_second(batch.tokens, measured["update/tokens"], seconds, mesh.size)
+    return shares | rates | speed.memory(mesh)
+
+
+@profiling.phase("refinement")
 def _refine(session: Session, params: Any, batch: Batch) -> Refined:
     """What is trained on: the batch as it is, or with refinements in the place of failed responses."""
     config = session.config
@@ -165,6 +194,7 @@ def _refine(session: Session, params: Any, batch: Batch) -> Refined:
     )  # fmt: skip
 
 
+@profiling.phase("experience")
 def _experience(session: Session, trained: Refined) -> Experience:
     config, requires = session.config, session.config.loss.requires
     rollout, verdicts = trained.rollout, trained.verdicts
@@ -203,6 +233,7 @@ def _rescored_refinements(session: Session, experience: Experience, rows: np.nda
     return dataclasses.replace(experience, off_policy=experience.response_mask & refined)
 
 
+@profiling.phase("update")
 def _update(session: Session, experience: Experience) -> dict[str, Any]:
     """All optimiser steps of a rollout; dispatched one after another and read back once."""
     config = session.config
@@ -215,6 +246,7 @@ def _update(session: Session, experience: Experience) -> dict[str, Any]:
     return metrics.reduce([jax.device_get(figures) for figures in measured])
 
 
+@profiling.phase("evaluation")
 def _evaluate(session: Session, split: str) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
     config = session.config.evaluation
     count = config.problems if split == "validation" else config.test_problems

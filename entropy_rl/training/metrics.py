@@ -25,8 +25,8 @@ class Metric:
 
     Attributes:
       unit: of the value.
-      reduction: of the mini-batches of a step: "mean", "max", "sum", "last", or "selected" (mean weighted by how many
-        tokens the method selected in each, absent if none); "" where a step measures it once.
+      reduction: of the mini-batches of a step: "mean", "max", "sum", "first", "last", or "selected" (mean weighted by
+        how many tokens the method selected in each, absent if none); "" where a step measures it once.
       description: over what it is taken.
     """
 
@@ -54,6 +54,9 @@ update/gradient_norm               | 1          | mean     | global norm before 
 update/learning_rate               | 1          | last     | of the last optimiser step
 update/log_ratio_mean              | nats       | mean     | log pi - log pi_old, mean over tokens
 update/log_ratio_abs_max           | nats       | max      | largest |log pi - log pi_old| of a token
+mismatch/logprob_abs_mean          | nats       | first    | update's and sampler's log-prob of a token, same parameters
+mismatch/logprob_abs_max           | nats       | first    | the largest such difference
+mismatch/effective_sample_size     | share      | first    | of the importance weights that would correct it
 update/tokens                      | tokens     | sum      | valid response tokens
 reference/kl                       | nats/token | mean     | k3 of log pi - log pi_ref, mean over tokens
 reference/reset                    | 0 or 1     |          | the reference was set to the policy before this step
@@ -96,7 +99,17 @@ time/update                        | s          |          | all optimiser steps
 time/evaluation                    | s          |          | validation
 time/checkpoint                    | s          |          | what saving blocked
 time/step                          | s          |          | the whole step
+time/compile                       | s          |          | of the step: compilation, in the first steps of a process
 speed/response_tokens_per_second   | tokens/s   |          | response tokens over time/rollout
+speed/update_tokens_per_second     | tokens/s   |          | response tokens, once for each epoch, over time/update
+speed/step_tokens_per_second       | tokens/s   |          | response tokens over time/step, evaluation left out
+speed/<phase>_tokens_per_second_per_device | tokens/s |    | the same of each phase, over the number of devices
+speed/rollout_mfu                  | share      |          | operations that the model needs, of the devices' bf16 peak
+speed/rollout_bandwidth            | share      |          | bytes that sampling has to read, of the memory's bandwidth
+speed/update_mfu                   | share      |          | operations that the model needs, of the devices' bf16 peak
+speed/goodput                      | share      |          | of the time since its first start, in steps that count
+memory/in_use                      | GiB        |          | of the fullest device, after the update
+memory/peak                        | GiB        |          | the same, at most since the process began
 """
 
 _PATTERNS = {
@@ -104,6 +117,7 @@ _PATTERNS = {
     "<Method>": r"[A-Za-z]\w*",
     "<k>": r"[1-9]\d*",
     "<split>": "(?:validation|test)",
+    "<phase>": "(?:rollout|update|step)",
     "<quantile>": "(?:" + "|".join(map(re.escape, COVARIANCE_QUANTILES)) + ")",
 }
 
@@ -161,6 +175,8 @@ def _reduce(name: str, mini_batches: Sequence[Mapping[str, Any]]) -> float | Non
             return float(np.average(values, weights=weights)) if sum(weights) > 0 else None
         case "mean":
             return math.fsum(values) / len(values)
+        case "first":
+            return values[0]
         case _:
             return values[-1]
 

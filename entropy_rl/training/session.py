@@ -28,11 +28,13 @@ from entropy_rl.training import (
     checkpoints,
     collect,
     display,
+    goodput,
     groups,
     interrupts,
     learner,
     memory,
     metrics,
+    profiling,
     provenance,
     references,
     starting,
@@ -69,6 +71,8 @@ class Session:
       stop: asks the run to leave, at safe points.
       saved: the step of the newest checkpoint that is known to be whole.
       seconds: wall time of the processes before this one.
+      goodput: which share of it counts.
+      profiler: takes a trace of chosen steps.
     """
 
     config: Config
@@ -96,6 +100,8 @@ class Session:
     saved: int | None = None
     seconds: float = 0.0
     opened: float = dataclasses.field(default_factory=time.monotonic)
+    goodput: goodput.Goodput = dataclasses.field(default_factory=lambda: goodput.Goodput(time.time()))
+    profiler: profiling.Profiler = dataclasses.field(default_factory=profiling.Profiler)
     pool: Pool | None = None  # of workers that judge
     saving: float | None = None  # seconds that the last save blocked; part of the next step's record
 
@@ -168,6 +174,7 @@ class Session:
             "alarms": self.alarms.state(),
             "reference": self.references.state(),
             "seconds": self.seconds + time.monotonic() - self.opened,
+            "goodput": self.goodput.state(),
         }
         validated = self.is_due(self.config.evaluation.every) and self.pending is None
         best = self.validation if validated else None
@@ -190,6 +197,7 @@ class Session:
             "warnings": advice.advice(self.config),
             "seed": self.config.seed,
             "seconds": self.seconds + time.monotonic() - self.opened,
+            "goodput": self.goodput.share,
         }
         provenance.write_json(self.workdir / workdirs.SUMMARY, summary | provenance.collect())
         return workdirs.Run(self.workdir)
@@ -233,6 +241,7 @@ def _build(
     alarm = alarms.Alarms(controlled=bool(config.loss.gates or config.loss.penalties))
     resumed: dict[str, Any] = {}
     remembered: dict[str, Any] | None = None
+    account: dict[str, Any] | None = None
     if store.latest_step() is None:
         make = functools.partial(starting.params, config, placement, bases, screen.show_warm_start)
         state, step = learner.initialise(placement, config.optimizer, make, with_reference), 0
@@ -247,6 +256,7 @@ def _build(
         resumed["carried"] = collect.restored(restored.data, problems, engine, config.rollout.prompts)
         alarm.restore(restored.data["alarms"])
         remembered = restored.data["reference"]
+        account = restored.data.get("goodput")
         logging.info("resuming %s after step %d", folder, step)
     pieces = config.update.mini_batches * config.update.micro_batches
     told = step - (resumed["pending"] is not None) if resumed else -1  # the step that was recorded last
@@ -259,7 +269,8 @@ def _build(
         watch.during("rescoring", compiled_proxy(config.policy, pieces)),
         watch.during("rescoring", compiled_values(config.policy, pieces)),
         references.Keeper(config.reference, config.optimizer, placement.state_shardings, remembered),
-        state, store, writers.Writers(folder, resume_step=told), alarm, screen, problems, step=step, **resumed,
+        state, store, writers.Writers(folder, resume_step=told), alarm, screen, problems, step=step,
+        goodput=goodput.resumed(folder, account), **resumed,
     )  # fmt: skip
 
 
