@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl import app, flags
 
-from benchmarks import ceilings, clock, comparison, limits, options, record, subjects, trainer, workload
+from benchmarks import ceilings, clock, comparison, limits, memory_of, options, record, subjects, trainer, workload
 from entropy_rl.models import kv_cache
 from entropy_rl.ops.logprobs import logprobs_and_entropies
 from entropy_rl.rollout import buckets
@@ -97,15 +97,6 @@ def mismatch(subject: trainer.Trainer, rollout: Any) -> dict[str, float]:
     return {"mean": float(absolute.sum()) / tokens, "largest": float(absolute.max()), "ess": float(size)}
 
 
-def cache_bytes(engine: Engine, prompts: int) -> int:
-    """Of keys and values at most: each prompt's once, each slot's own."""
-    rows = min(engine.slots or prompts * engine.group_size, prompts * engine.group_size)
-    policy: Any = engine.policy
-    own = jax.eval_shape(lambda: policy.response_cache(rows, engine.response_tokens, engine.cache))
-    shared = jax.eval_shape(lambda: policy.response_cache(prompts, engine.prompt_tokens, engine.cache))
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves((own, shared)))
-
-
 def figures_of(sampler: Sampler, laps: Sequence[subjects.Laps], rates: ceilings.Ceilings) -> dict[str, Any]:
     """What is said of a variant beside its medians."""
     own, engine, prompts = sampler.trainer, sampler.trainer.engine, sampler.trainer.size.prompts
@@ -115,7 +106,7 @@ def figures_of(sampler: Sampler, laps: Sequence[subjects.Laps], rates: ceilings.
         "limit": round(limit.generation, 4),
         "filled": round(float(np.mean([filled(engine, step) for step in lengths])), 3),
         "loops": loops(engine, prompts),
-        "cache_MiB": round(cache_bytes(engine, prompts) / 2**20, 2),
+        "cache_MiB": round(memory_of.caches(engine, prompts) / 2**20, 2),
         "mismatch": mismatch(own, sampler.last),
     }
 

@@ -68,14 +68,18 @@ class Trainer:
 
     def update(self, judged: Experience, loss: PolicyLoss, micro_batches: int) -> dict[str, float]:
         """One optimiser step, its metrics read back."""
+        program, key = self.compiled(micro_batches), jax.random.key(0)
+        with jax.set_mesh(self.placement.mesh):
+            self.state, measured = program(self.state, judged, loss, OPTIMIZER, key)
+        jax.block_until_ready(self.state)
+        return metrics.reduce([jax.device_get(measured)])
+
+    def compiled(self, micro_batches: int) -> Any:
+        """The update with so many micro-batches, under jax.jit."""
         if micro_batches not in self.updates:
             shardings = self.placement.state_shardings
             self.updates[micro_batches] = compiled_update(self.size.policy, micro_batches, shardings)
-        key = jax.random.key(0)
-        with jax.set_mesh(self.placement.mesh):
-            self.state, measured = self.updates[micro_batches](self.state, judged, loss, OPTIMIZER, key)
-        jax.block_until_ready(self.state)
-        return metrics.reduce([jax.device_get(measured)])
+        return self.updates[micro_batches]
 
     def step(self, number: int, loss: PolicyLoss, micro_batches: int) -> dict[str, Any]:
         """A whole step, timed: `gen`, `score` (generation, rewards and advantages), `update`, `steps` (all)."""
