@@ -1,0 +1,103 @@
+"""A run that is asked to stop leaves at the next safe point, saves in time, and goes on as if it had not stopped."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import random
+import signal
+import time
+
+import pytest
+
+from entropy_rl import presets, training
+from entropy_rl.config import Config
+from entropy_rl.references import EmaReference
+from entropy_rl.training import interrupts
+from entropy_rl.training.interrupts import EXIT_CODE, Interrupted
+from tests.training import resuming
+from tests.training.resuming import CONFIG_FILE, assert_same_run, finished_checkpoints
+
+GRACE_SECONDS = 30.0
+
+
+def tiny(steps: int) -> Config:
+    """With a reference that moves every second step: moving it twice would show."""
+    config = presets.load_config(str(CONFIG_FILE))
+    return dataclasses.replace(config, steps=steps, reference=EmaReference(decay=0.5, every=2))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> pathlib.Path:
+    workdir = tmp_path_factory.mktemp("stops") / "whole"
+    training.run(tiny(6), str(workdir))
+    return workdir
+
+
+class Life:
+    """A process of a run that is asked to stop at its safe point number `last`, counted from its start."""
+
+    def __init__(self, monkeypatch, last: int) -> None:
+        self.points, wait = 0, interrupts.Stop.wait
+
+        def counted(stop, arrays):
+            self.points += 1
+            stop.received = stop.received or self.points == last
+            return wait(stop, arrays)
+
+        monkeypatch.setattr(interrupts.Stop, "wait", counted)
+
+
+def test_a_run_asked_to_stop_at_one_safe_point_after_another_is_the_run_left_alone(whole, tmp_path):
+    """Three evaluation batches before step 1; then four points a step, and one more where it is validated."""
+    workdir, bases, left = tmp_path / "run", str(whole.parent / "bases"), []
+    for last in (2, 4, 6, 5, 8, 1):
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(Interrupted):
+            Life(patch, last)
+            training.run(tiny(6), str(workdir), bases=bases)
+        left.append(max(finished_checkpoints(workdir), default=None))
+    assert left[0] is None and left[1] == 0  # nothing was done yet; what can be done before any step
+    assert len(set(left)) >= 4
+    training.run(tiny(6), str(workdir), bases=bases)
+    assert_same_run(whole, workdir, tiny(6))
+
+
+def test_a_stop_with_nothing_new_writes_no_checkpoint(whole, tmp_path, monkeypatch):
+    workdir, bases, saved = tmp_path / "run", str(whole.parent / "bases"), []
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Interrupted):
+        Life(patch, 12)
+        training.run(tiny(6), str(workdir), bases=bases)
+    before = {path: path.stat().st_mtime_ns for path in (workdir / "checkpoints").rglob("*")}
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Interrupted):
+        Life(patch, 1)
+        training.run(tiny(6), str(workdir), bases=bases)
+    assert {path: path.stat().st_mtime_ns for path in (workdir / "checkpoints").rglob("*")} == before, saved
+
+
+@pytest.mark.slow
+def test_signals_at_any_moment_also_in_saves_and_evaluations_lose_no_finished_step(tmp_path):
+    """SIGTERM or SIGINT 12 times: within the grace period the process ends with its code and a whole checkpoint."""
+    config = presets.load_config(str(CONFIG_FILE))
+    training.run(config, str(tmp_path / "whole"))
+    workdir, bases, chance, waited = tmp_path / "run", tmp_path / "bases", random.Random(0), []
+    for number in range(12):
+        process = resuming.start(workdir, bases)
+        goal = resuming.last_step(workdir) + chance.randint(0, 2)
+        resuming.wait_until(lambda: resuming.last_step(workdir) >= goal, process)  # noqa: B023 - called at once
+        if number % 3 == 0:
+            resuming.wait_until(lambda: resuming.is_saving(workdir), process)
+        time.sleep(chance.uniform(0.0, 0.3))
+        if process.poll() is not None:
+            break
+        process.send_signal(chance.choice([signal.SIGTERM, signal.SIGINT]))
+        asked = time.monotonic()
+        code = process.wait(GRACE_SECONDS)
+        waited.append(time.monotonic() - asked)
+        if code == 0:
+            break
+        assert code == EXIT_CODE
+        assert finished_checkpoints(workdir)[-1] >= resuming.last_step(workdir) and not resuming.is_saving(workdir)
+    else:
+        assert resuming.start(workdir, bases).wait(180) == 0
+    assert len(waited) >= 6
+    assert_same_run(tmp_path / "whole", workdir, config)
