@@ -162,7 +162,7 @@ ask() {
     for ((_try = 1; ; _try++)); do
         _status=0
         _output=$("$@" </dev/null 2>"$_errors") || _status=$?
-        ERROR=$(cat "$_errors")
+        ERROR=$(<"$_errors")
         if ((_status == 0 || _try == TRIES)) || [[ $(kind_of_error) != unavailable ]]; then break; fi
         say "the cloud does not answer; asking again ($_try)"
         sleep "$POLL_SECONDS"

@@ -25,6 +25,9 @@ SETTINGS = {
     "PROVISIONING": "spot",
 }
 TOOLS = "basename date dirname du find git gzip ls mkdir mv rm sed setsid sleep sort stat tar touch tr wc xargs"
+STAND_IN = """#!/bin/bash
+exec {python} -S -E -c 'import sys; sys.path.insert(0, "{folder}"); import stand_in; stand_in.main()' {name} "$@"
+"""
 # Trains by waiting: the stand-in writes a line of metrics whenever somebody looks at the workers.
 TRAINER = """#!/bin/bash
 case $* in
@@ -70,7 +73,7 @@ class Cloud(Machine):
         worker_tools = folder / "worker_bin"
         shutil.copytree(self.tools, worker_tools, symlinks=True)
         for name in ("gcloud", "kubectl", "docker"):
-            self.tool(name, f'#!/bin/bash\nexec {sys.executable} -S -E {FOLDER}/stand_in.py {name} "$@"\n')
+            self.tool(name, STAND_IN.format(python=sys.executable, folder=FOLDER, name=name))
         self.tool("trainer", TRAINER)
         (worker_tools / "hostname").write_text('#!/bin/bash\necho "$HOST"\n')
         (worker_tools / "hostname").chmod(0o755)

@@ -1,23 +1,22 @@
 """Stands in for gcloud and kubectl: writes down what it was asked, pretends a cloud, and fails as the real one does.
 
-Run as a program by tests/launch/cloud.py. The folder STAND_IN holds state.json, commands.jsonl, bucket/NAME/... and
-workers/SLICE/NUMBER, the homes of pretended machines, where commands sent over ssh really run.
+Run by the tools that tests/launch/cloud.py makes. The folder STAND_IN holds state.json, commands.jsonl, bucket/NAME/...
+and workers/SLICE/NUMBER, the homes of pretended machines, where commands sent over ssh really run.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import pathlib
-import shutil
 import signal
-import subprocess
 import sys
-from typing import Any, NoReturn
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from stand_in_flags import FLAGS, TPU  # noqa: E402 - run as a program, outside any package
+from stand_in_flags import FLAGS, TPU  # beside this file, which is imported on its own
+
+TYPE_CHECKING = False  # importing typing would take as long as answering
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 FOLDER = pathlib.Path(os.environ["STAND_IN"])
 WIDE = {"--project", "--format", "--quiet", "--flatten"}
@@ -52,7 +51,9 @@ class Cloud:
         self.state: dict[str, Any] = json.loads(self.path.read_text())
 
     def save(self) -> None:
-        self.path.write_text(json.dumps(self.state))
+        written = self.path.with_suffix(f".{os.getpid()}")
+        written.write_text(json.dumps(self.state))
+        written.replace(self.path)  # a script that is killed leaves no half of it
 
     def home(self, name: str, number: int) -> pathlib.Path:
         return FOLDER / "workers" / name / str(number)
@@ -71,6 +72,8 @@ class Cloud:
                 fail(fault["says"], fault.get("status", 1))
 
     def preempt(self, name: str) -> None:
+        import shutil
+
         for number in range(self.state["hosts"]):
             kill(self.home(name, number))
         shutil.rmtree(FOLDER / "workers" / name, ignore_errors=True)
@@ -102,7 +105,7 @@ class Cloud:
         if verb == "delete":
             for slice_name in list(self.state["slices"]):
                 self.preempt(slice_name)
-            self.state.update(request=[], slices={})
+            self.state.update(request=[], slices={}, unreachable=[])  # the next machine is another one
         elif "nodeId" in flags["--format"]:
             print(" ".join(self.state["names"]))
         else:
@@ -124,6 +127,8 @@ class Cloud:
         return list(range(self.state["hosts"])) if chosen == "all" else [int(chosen)]
 
     def ssh(self, name: str, flags: dict[str, str]) -> None:
+        import subprocess
+
         if "worker.sh status" in flags["--command"]:
             self.step()
         status = 0
@@ -166,6 +171,8 @@ class Cloud:
             metrics.write_text("\n".join([*rows, json.dumps(row), ""]))
 
     def scp(self, source: str, target: str, flags: dict[str, str]) -> None:
+        import shutil
+
         host, remote, path = (source if ":" in source else target).rpartition(":")
         assert remote
         name = host.rpartition("@")[2]
@@ -190,6 +197,8 @@ class Cloud:
             places[0].parent.mkdir(parents=True, exist_ok=True)
             places[0].write_text(sys.stdin.read())
         elif verb == "rsync":
+            import shutil
+
             target = pathlib.Path(positional[1])
             target.mkdir(parents=True, exist_ok=True)
             left_out = [places[0] / "checkpoints"] if "--exclude" in flags else []
@@ -253,8 +262,9 @@ def kubectl(arguments: list[str]) -> None:
 
 def kill(home: pathlib.Path) -> None:
     """Ends what runs on a pretended machine, as if its power went."""
-    with contextlib.suppress(OSError, ValueError):
-        os.killpg(int((home / "entropy_rl_run" / "pid").read_text()), signal.SIGKILL)
+    pid = home / "entropy_rl_run" / "pid"
+    if pid.exists():
+        os.killpg(int(pid.read_text()), signal.SIGKILL)
 
 
 def main() -> None:
@@ -273,7 +283,3 @@ def main() -> None:
     cloud.save()
     cloud.run(command, positional, flags)
     cloud.save()
-
-
-if __name__ == "__main__":
-    main()
