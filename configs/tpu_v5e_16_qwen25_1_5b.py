@@ -17,6 +17,6 @@ def get_config() -> Config:
         paper_qwen25_1_5b.get_config(),
         "tpu_v5e_16_qwen25_1_5b",
         MeshShape(fsdp=16),
-        {"pieces": 4},
-        {"micro_batches": 2},
+        rollout={"pieces": 2, "slots": 384, "buckets": 3},
+        update={"micro_batches": 2},
     )

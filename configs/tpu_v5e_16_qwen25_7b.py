@@ -17,6 +17,6 @@ def get_config() -> Config:
         paper_qwen25_7b.get_config(),
         "tpu_v5e_16_qwen25_7b",
         MeshShape(fsdp=4, tensor=4),
-        {"pieces": 16},
-        {"micro_batches": 8},
+        rollout={"pieces": 4, "slots": 64, "buckets": 3},
+        update={"micro_batches": 8},
     )

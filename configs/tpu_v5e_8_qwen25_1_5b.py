@@ -14,5 +14,9 @@ from entropy_rl.parallel.mesh import MeshShape
 
 def get_config() -> Config:
     return _tpu.on_slice(
-        paper_qwen25_1_5b.get_config(), "tpu_v5e_8_qwen25_1_5b", MeshShape(fsdp=8), {"pieces": 8}, {"micro_batches": 4}
+        paper_qwen25_1_5b.get_config(),
+        "tpu_v5e_8_qwen25_1_5b",
+        MeshShape(fsdp=8),
+        rollout={"pieces": 2, "slots": 128, "buckets": 3},
+        update={"micro_batches": 4},
     )

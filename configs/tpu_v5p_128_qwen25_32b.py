@@ -17,6 +17,6 @@ def get_config() -> Config:
         paper_qwen25_32b.get_config(),
         "tpu_v5p_128_qwen25_32b",
         MeshShape(fsdp=8, tensor=8),
-        {"pieces": 2},
-        {"micro_batches": 4},
+        rollout={"pieces": 2, "slots": 1024, "buckets": 3},
+        update={"micro_batches": 4},
     )

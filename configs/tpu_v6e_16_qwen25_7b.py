@@ -17,6 +17,6 @@ def get_config() -> Config:
         paper_qwen25_7b.get_config(),
         "tpu_v6e_16_qwen25_7b",
         MeshShape(fsdp=4, tensor=4),
-        {"pieces": 4},
-        {"micro_batches": 8},
+        rollout={"pieces": 2, "slots": 384, "buckets": 3},
+        update={"micro_batches": 8},
     )

@@ -167,7 +167,7 @@ def _gathered_whole(program: Program, config: Config, text: str) -> list[str]:
             found.append(f"all responses are gathered on every device: {shape} {origin}")
         elif axis is not None and program.kind == "sampling" and policy.head_width in shape.sizes:
             found.append(f"a cache is gathered: {shape} {origin}")
-        elif shape.sizes[:1] == (policy.layers,) and _elements(shape) > 1.5 * largest:
+        elif axis is None and shape.sizes[:1] == (policy.layers,) and _elements(shape) > 1.5 * largest:
             found.append(f"the weights of all layers are gathered at once: {shape} {origin}")
     return found
 
