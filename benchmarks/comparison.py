@@ -13,6 +13,7 @@ from benchmarks import clock, options, record, subjects, workload
 PEERS = {  # name: script, how to get an interpreter that runs it
     "trl": ("trl_step", "trl==1.16.0 torch datasets"),
     "tunix": ("tunix_step", "google-tunix==0.1.7"),
+    "transformers": ("transformers_step", "torch transformers tokenizers"),
 }
 PYTHONS = {
     name: flags.DEFINE_string(
@@ -28,7 +29,7 @@ def start_peers(size: workload.Size, shape: workload.Shape) -> tuple[list[subjec
     """The peers that run here, and why the others do not."""
     started: list[subjects.Subject] = []
     absent: dict[str, str] = {}
-    work = subjects.work(size, shape, options.ROUNDS.value + 1, options.THREADS.value)
+    work = subjects.work(size, shape, options.ROUNDS.value + 1, options.THREADS.value, size.micro_batches)
     for name, (script, packages) in PEERS.items():
         interpreter = PYTHONS[name].value
         if not interpreter:

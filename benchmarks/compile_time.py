@@ -35,15 +35,18 @@ LARGE = 0.1  # s
 
 def inner(size: workload.Size, shape: workload.Shape) -> dict[str, Any]:
     """Two steps in this process: what the first cost beyond the second."""
-    compiled: list[float] = []
-    jax.monitoring.register_event_duration_secs_listener(
-        lambda event, seconds, **_: compiled.append(seconds) if event == COMPILED else None
-    )
+    compiled: list[tuple[str, float]] = []
+
+    def heard(event: str, seconds: float, **about: Any) -> None:
+        if event == COMPILED:
+            compiled.append((str(about.get("fun_name", "")), round(seconds, 2)))
+
+    jax.monitoring.register_event_duration_secs_listener(heard)
     start = clock.now()
     own = trainer.make_trainer(size, shape.prompt_tokens, shape.new_tokens, shape.ends)
     made = clock.since(start)
     first = own.step(0, trainer.LOSS, size.micro_batches)["steps"]
-    large = sum(seconds >= LARGE for seconds in compiled)
+    large = [(name, seconds) for name, seconds in compiled if seconds >= LARGE]
     programs = len(compiled)
     second = own.step(1, trainer.LOSS, size.micro_batches)["steps"]
     return {
@@ -101,7 +104,7 @@ def table(figures: dict[str, Any]) -> str:
     rows = []
     for layers, pair in figures["layers"].items():
         cold, warm = pair["cold"], pair["warm"]
-        counts = [str(cold[key]) for key in ("programs", "large", "later")]
+        counts = [str(cold["programs"]), str(len(cold["large"])), str(cold["later"])]
         rows.append([f"{layers} layers", f"{cold['compile']:.1f}", f"{warm['compile']:.1f}", *counts])
     rows += [[name, f"{seconds:.1f}", "", "", "", ""] for name, seconds in figures["first_step_of_peers"].items()]
     return record.table(head, rows) + comparison.describe(figures["absent"])

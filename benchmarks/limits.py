@@ -9,13 +9,16 @@ Both are counted by models/flops.py: each prompt once, and nothing for a respons
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import jax
 import numpy as np
 
 from benchmarks.ceilings import Ceilings
 from entropy_rl.models import flops
 from entropy_rl.models.decoder import Decoder
+from entropy_rl.parallel import devices
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +47,30 @@ def least(policy: Decoder, ceilings: Ceilings, prompts: Sequence[int], responses
         flops.prefill(policy, prompts) / rates["update"] + max(decoding, reading),
         scoring / rates["update"] + 3 * head / rates["update head"],
     )
+
+
+def shares(
+    policy: Decoder,
+    ceilings: Ceilings,
+    prompts: Sequence[int],
+    responses: Sequence[int],
+    seconds: Mapping[str, float],
+) -> dict[str, Any]:
+    """Of the maker's figures where the device is known, of what was measured in this process where it is not.
+
+    Args:
+      seconds: of `gen` and `update`.
+
+    Returns:
+      bandwidth: of the memory while decoding, prefill included in the time; mfu: of the update; of: whose peaks.
+    """
+    peak = devices.peak(jax.devices()[0])
+    product, read = (max(ceilings.products.values()), ceilings.read) if peak is None else (peak.flops, peak.bandwidth)
+    return {
+        "bandwidth": round(flops.decode_bytes(policy, prompts, responses) / seconds["gen"] / read, 4),
+        "mfu": round(flops.update(policy, prompts, responses) / seconds["update"] / product, 4),
+        "of": "measured ceilings" if peak is None else "the maker's peaks",
+    }
 
 
 def mean_limit(policy: Decoder, ceilings: Ceilings, prompts: Sequence[int], steps: Sequence[Sequence[int]]) -> Limit:

@@ -2,6 +2,8 @@
 
 Run:  python benchmarks/step.py --size=S --shape=fixed      (--size=M; --shape=long, --shape=ragged)
       with --trl_python=VENV/bin/python --tunix_python=VENV/bin/python for the peers' columns
+GPU:  python benchmarks/step.py --size=qwen05 --shape=reasoning --threads=0 --transformers_python=VENV/bin/python
+      (and qwen15)     TPU: the same without a peer
 
 Prints a table and one JSON line. Medians over rounds after a warm-up; process-CPU seconds of one pinned thread on a
 CPU, wall seconds on an accelerator. Each entry of `gen`, `score`, `update` and `steps` under `laps` is [wall, CPU] of
@@ -36,11 +38,16 @@ def measure(size: workload.Size, shape: workload.Shape, micro_batches: int) -> d
     found = {name: comparison.medians(each) for name, each in laps.items()}
     lengths = [lap.pop("lengths") for lap in laps["entropy_rl"]]
     limit = limits.mean_limit(size.policy, rates, [shape.prompt_tokens] * size.prompts, lengths[1:])
+    prompts, responses = [shape.prompt_tokens] * size.prompts, [shape.new_tokens] * own.batch
+    shares = {} if shape.ends else {
+        name: limits.shares(size.policy, rates, prompts, responses, each) for name, each in found.items()
+    }  # fmt: skip
     least = {"gen": limit.generation, "update": limit.update, "steps": limit.step}
     return {
         "medians": found,
         "ratios": {phase: comparison.ratios(found, phase) for phase in comparison.PHASES},
         "limit": {name: round(value, 4) for name, value in least.items()},
+        "shares": shares,
         "ceilings": rates.summary(),
         "absent": absent,
         "peers": {peer.name: peer.versions for peer in peers},
@@ -61,7 +68,12 @@ def table(figures: dict[str, Any]) -> str:
     for name in figures["ratios"]["steps"]:
         behind = [f"{figures['ratios'][key][name]:.2f} x" for key in comparison.PHASES]
         rows.append([f"ahead of {name}", *behind, "", "", ""])
-    return record.table(head, rows) + comparison.describe(figures["absent"])
+    lines = [
+        f"\n{name}: decoding reads at {share['bandwidth']:.0%} of {share['of']}, updates at {share['mfu']:.0%} MFU"
+        for name, share in figures["shares"].items()
+        if unit == "s"  # on a CPU small models are read from its caches
+    ]
+    return record.table(head, rows) + "".join(lines) + comparison.describe(figures["absent"])
 
 
 def main(argv: Sequence[str]) -> None:

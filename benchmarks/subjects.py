@@ -105,7 +105,9 @@ def environment(threads: int) -> dict[str, str]:
     return kept | ({"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)} if threads else {})
 
 
-def work(size: workload.Size, shape: workload.Shape, steps: int, threads: int) -> dict[str, Any]:
+def work(
+    size: workload.Size, shape: workload.Shape, steps: int, threads: int, micro_batches: int = 1
+) -> dict[str, Any]:
     """`peers.protocol.Work` of the same steps that `trainer.Trainer` does, but for its folder."""
     fields = ("layers", "width", "heads", "kv_heads", "head_width", "feed_forward", "vocab_size")
     problems = [workload.problems(size.prompts, shape.prompt_tokens, number) for number in range(steps)]
@@ -118,4 +120,6 @@ def work(size: workload.Size, shape: workload.Shape, steps: int, threads: int) -
         "ends": shape.ends,
         "characters": workload.CHARACTERS,
         "threads": threads,
+        "micro_batches": micro_batches,
+        "recompute": size.policy.remat != "none",
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import types
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -22,7 +23,7 @@ from entropy_rl.rollout.sampling import Purpose
 from entropy_rl.training import experience, learner, metrics
 from entropy_rl.training.judging import is_correct, judge
 from entropy_rl.training.update import Update, compiled_update
-from entropy_rl.types import Experience, TrainState
+from entropy_rl.types import Experience, Params, TrainState
 
 LOSS = PolicyLoss(ClippedSurrogate(0.2, 0.2), aggregate=SequenceMean())
 OPTIMIZER = AdamW(learning_rate=1e-6, max_gradient_norm=1.0)
@@ -33,6 +34,7 @@ class Trainer:
     """A learner, its engine and the data that it goes through.
 
     Attributes:
+      publish: casts what rollouts read to the type that they compute in.
       updates: compiled update by number of micro-batches.
     """
 
@@ -40,6 +42,7 @@ class Trainer:
     engine: Engine
     placement: learner.Placement
     state: TrainState
+    publish: Callable[[Params], Params]
     updates: dict[int, Update] = dataclasses.field(default_factory=dict)
 
     @property
@@ -55,7 +58,7 @@ class Trainer:
         draws = range(number * len(problems), (number + 1) * len(problems))
         prompts = [problem.prompt for problem in problems]
         return jax.block_until_ready(
-            self.engine(self.state.params, prompts, draws, Purpose.TRAIN, 1.0, self.state.step)
+            self.engine(self.publish(self.state.params), prompts, draws, Purpose.TRAIN, 1.0, self.state.step)
         )
 
     def score(self, problems: list[Problem], rollout: Any, loss: PolicyLoss) -> tuple[Experience, dict[str, float]]:
@@ -108,7 +111,7 @@ def make_trainer(size: workload.Size, prompt_tokens: int, new_tokens: int, ends:
     state = learner.initialise(placement, OPTIMIZER, make, with_reference=False)
     tokenizer = workload.CharacterTokenizer(size.policy.vocab_size, eos_id=1 if ends else -1)
     engine = Engine(size.policy, tokenizer, mesh, workload.GROUP_SIZE, prompt_tokens, new_tokens, seed=0)
-    return Trainer(size, engine, placement, jax.block_until_ready(state))
+    return Trainer(size, engine, placement, jax.block_until_ready(state), learner.compiled_publish(placement))
 
 
 _TASK: Any = types.SimpleNamespace()  # judged by `digit_share` alone; no method here asks the task for token roles

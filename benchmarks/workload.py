@@ -44,6 +44,16 @@ SIZES = {
                 attention_bias=True, tied_embeddings=True),
         prompts=4, micro_batches=2,
     ),
+    "qwen05": Size(
+        Decoder(151_936, layers=24, width=896, heads=14, kv_heads=2, head_width=64, feed_forward=4864,
+                rope_theta=1e6, attention_bias=True, tied_embeddings=True, compute_dtype="bfloat16", remat="full"),
+        prompts=16, micro_batches=16,
+    ),
+    "qwen15": Size(
+        Decoder(151_936, layers=28, width=1536, heads=12, kv_heads=2, head_width=128, feed_forward=8960,
+                rope_theta=1e6, attention_bias=True, tied_embeddings=True, compute_dtype="bfloat16", remat="full"),
+        prompts=16, micro_batches=16,
+    ),
 }  # fmt: skip
 
 
@@ -65,6 +75,7 @@ SHAPES = {
     "fixed": Shape(),
     "long": Shape(prompt_tokens=256),  # a long prompt that its responses share
     "ragged": Shape(new_tokens=256, ends=True),
+    "reasoning": Shape(prompt_tokens=1024, new_tokens=2048),  # of accelerators
 }
 
 

@@ -32,6 +32,8 @@ class Work:
       ends: the end-of-sequence token ends a response; otherwise it is never sampled.
       characters: the alphabet, ids from 3 on; 0 pads, 1 ends, 2 is unknown.
       threads: of the engine; 0: its own choice.
+      micro_batches: pieces of the update, where the engine leaves the choice to its user.
+      recompute: the backward pass recomputes each layer, likewise.
       folder: where the engine may write.
     """
 
@@ -43,6 +45,8 @@ class Work:
     ends: bool
     characters: str
     threads: int
+    micro_batches: int
+    recompute: bool
     folder: str
 
     @property
