@@ -67,7 +67,7 @@ read_pool() {
 # The arguments as a list of YAML, which JSON strings are.
 training() {
     local word text=""
-    for word in "${ARGUMENTS[@]}" "--workdir=$WORKDIR"; do
+    for word in "${ARGUMENTS[@]}" "--workdir=$WORKDIR" "--processes=$((HOSTS * NUM_SLICES))"; do
         word=${word//\\/\\\\}
         text+=", \"${word//\"/\\\"}\""
     done

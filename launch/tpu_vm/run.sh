@@ -20,7 +20,8 @@ require_machine
 on_workers all "$WORKER status" || true
 require_all any "the package is there"
 if (($(answers running) == HOSTS)) && ! $DRY_RUN; then say "the training runs on all $HOSTS workers"; fi
-if ! on_workers all "$WORKER start $(quoted "${ARGUMENTS[@]}" "--workdir=$WORKDIR")"; then
+# With the number of hosts that the cloud tells, a training that is joined by fewer ends at once.
+if ! on_workers all "$WORKER start $(quoted "${ARGUMENTS[@]}" "--workdir=$WORKDIR" "--processes=$HOSTS")"; then
     if (($(answers busy) > 0)); then
         die "$(grep -m 1 ' busy ' <<<"$OUTPUT" | cut -d ' ' -f 4-); stop it first with launch/tpu_vm/stop.sh"
     fi

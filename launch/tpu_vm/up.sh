@@ -183,7 +183,10 @@ watch_workers() {
         unsettled=0
         say "the training failed:"
         grep -v ' running ' <<<"$OUTPUT" >&2 || true
-        on_workers 0 "$WORKER logs 20" || true
+        # Exit status 75 is that of a worker that lost another, so that its log tells least.
+        culprit=$(grep ' failed ' <<<"$OUTPUT" | grep -v 'exit=75\|exit=143' | head -n 1 | sed 's/.*-w-\([0-9]*\) .*/\1/' || true)
+        if [[ ! $culprit =~ ^[0-9]+$ ]]; then culprit=0; fi
+        on_workers "$culprit" "$WORKER logs 20" || true
         printf '%s\n' "$OUTPUT" >&2
         failed "the training failed"
         restart "trying again"

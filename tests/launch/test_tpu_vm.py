@@ -233,7 +233,7 @@ def test_a_training_starts_once_on_every_worker(cloud):
     assert cloud.script(TRAIN).returncode == 0
     for number in range(2):
         log = (cloud.home(number) / "entropy_rl_run" / "log").read_text()
-        assert log.count("starts: --config=c.py --set steps=50 --workdir=gs://bucket/request") == 1
+        assert log.count("starts: --config=c.py --set steps=50 --workdir=gs://bucket/request --processes=2") == 1
 
 
 def test_another_training_is_refused_while_one_runs(cloud):
@@ -273,6 +273,8 @@ def test_status_counts_workers_steps_chip_hours_and_cost(cloud):
     notes = cloud.bucket / "request" / "launch" / "machines"
     notes.mkdir(parents=True)
     (notes / "first").write_text("8 2026-01-01T00:00:00Z 2026-01-01T00:30:00Z\n")  # 8 chips for half an hour: 4
+    since = cloud.state["slices"]["slice"]["since"]
+    (notes / "second").write_text(f"8 {since} {since}\n")  # the machine of now, which counts until now and once
     rows = cloud.script("tpu_vm/status.sh", PRICE_PER_CHIP_HOUR="1.5").stdout
     assert "machine        slice: READY, 2x4, 8 chips, 2 workers, since " in rows
     assert "workers        2 of 2 running" in rows
