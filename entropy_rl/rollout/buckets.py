@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-SHRINKAGE = 1.5  # of one loop to the next; lengths that fall off exponentially then fill .8 of the rows
-MOST, SMALLEST = 8, 4  # loops; rows in the last of several
+SHRINKAGE = 16.0  # of the first loop to the last: six loops then fill .77 of their rows, eight .82, if lengths fall
+MOST, SMALLEST = 6, 4  # off exponentially; loops; rows in the last of several
 SHORT = 128  # tokens; shorter responses are not worth a second loop's compilation
 ROUNDED = 8  # rows that a matrix unit takes at a time
 EARLY = 4  # a first loop is left at length / EARLY tokens or later
@@ -35,7 +35,7 @@ def plan(prompts: int, group_size: int, width: int, length: int, slots: int = 0,
     chain = [first]
     size = float(first)
     while len(chain) < count and chain[-1] > SMALLEST:
-        size /= SHRINKAGE
+        size /= SHRINKAGE ** (1 / (count - 1))
         smaller = _rounded(size)
         if smaller < chain[-1] and smaller <= limit:
             chain.append(smaller)

@@ -103,6 +103,7 @@ class _Prompts:
 @flax.struct.dataclass
 class _Loop:
     column: Array  # [] int32: steps so far
+    computed: Array  # [] int32: rows computed in them, live or not
     slots: Slots
     cache: Cache  # of as many rows as the first loop has
 
@@ -123,6 +124,12 @@ class _Sampler:
     together: tuple[str, ...]  # mesh axes along which all take the same turns
 
     def __call__(self, params: Params, request: tuple[Array, Array, Array], scalars: tuple[Array, ...]) -> Rollout:
+        return self.counted(params, request, scalars)[0]
+
+    def counted(
+        self, params: Params, request: tuple[Array, Array, Array], scalars: tuple[Array, ...]
+    ) -> tuple[Rollout, Array]:
+        """The rollout of this shard, and how many rows it computed for it, over all steps."""
         prompts, prompt_mask, draws = request
         seed, purpose, first_sample, temperature, policy_version = scalars
         total = prompts.shape[0] * self.group_size
@@ -140,6 +147,7 @@ class _Sampler:
         samples = jnp.arange(chain[0], dtype=jnp.int32)
         loop = _Loop(
             jnp.int32(0),
+            jnp.int32(0),
             slots.opened(samples, first_hidden[samples // self.group_size], self.length, self.pad_id),
             self.policy.response_cache(chain[0], self.length, self.storage),
         )
@@ -154,13 +162,14 @@ class _Sampler:
             loop = self._while(draw, loop, seen, self._more_than(below), ring)
         outputs = slots.flushed(outputs, loop.slots, self.pad_id, ring)
         columns = outputs.columns
-        return Rollout(
+        rollout = Rollout(
             prompts=prompts, prompt_mask=prompt_mask, responses=columns.responses,
             response_mask=jnp.arange(self.length) < outputs.lengths[:, None],
             logprobs=columns.logprobs, entropies=columns.entropies, unit_entropies=columns.unit_entropies,
             temperature=jnp.full((total,), temperature, jnp.float32), sample_ids=jax.vmap(jax.random.bits)(keys),
             policy_version=jnp.full((total,), policy_version, jnp.int32), finished=outputs.finished,
         )  # fmt: skip
+        return rollout, loop.computed
 
     def _draw(self, params: Params, keys: Array, temperature: Array, loop: _Loop, seen: _Prompts, ring: bool) -> _Loop:
         """One token for every slot."""
@@ -184,7 +193,7 @@ class _Sampler:
             rows, live=rows.live & ~ended & (numbers + 1 < self.length), finished=rows.finished | ended,
             lengths=jnp.where(rows.live, numbers + 1, rows.lengths), hidden=hidden, columns=columns,
         )  # fmt: skip
-        return _Loop(column + 1, moved, cache)
+        return _Loop(column + 1, loop.computed + rows.live.shape[0], moved, cache)
 
     def _while(self, draw, loop: _Loop, seen: _Prompts, goes_on, ring: bool) -> _Loop:
         """Draws tokens while the number of live rows of any shard that takes the same turns says so."""
@@ -240,7 +249,7 @@ class _Sampler:
         else:
             last = seen.mask.shape[0] - 1
             seen = seen.of(jnp.minimum(moved.samples // self.group_size, last))
-        return _Loop(loop.column, moved, cache), seen
+        return dataclasses.replace(loop, slots=moved, cache=cache), seen
 
 
 def _is_end(tokens: Array, end_ids: tuple[int, ...]) -> Array:
