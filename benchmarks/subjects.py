@@ -14,6 +14,7 @@ from benchmarks import clock, trainer, workload
 from entropy_rl.losses.policy_loss import PolicyLoss
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
+SCRIPTS = "benchmarks.peers"
 Laps = dict[str, Any]  # gen, score, update, steps: [wall s, process-CPU s]; toks, longest: tokens
 
 
@@ -66,10 +67,11 @@ class Peer:
         self._errors = open(folder / "errors.txt", "w+")  # noqa: SIM115 - as long as the process
         try:
             self._process = subprocess.Popen(
-                [interpreter, "-m", f"benchmarks.peers.{script}", str(described)], cwd=REPOSITORY, text=True,
+                [interpreter, "-m", f"{SCRIPTS}.{script}", str(described)], cwd=REPOSITORY, text=True,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, env=environment(work["threads"]),
             )  # fmt: skip
         except OSError as error:
+            self._clear()
             raise Absent(f"{interpreter} does not start: {error}") from None
         started = self._read()
         self.versions, self.import_laps = started["versions"], started["import"]
@@ -85,6 +87,9 @@ class Peer:
         """Ends the process; what it had printed is lost."""
         self._process.kill()
         self._process.communicate()
+        self._clear()
+
+    def _clear(self) -> None:
         self._errors.close()
         self._folder.cleanup()
 

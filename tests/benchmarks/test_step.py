@@ -13,14 +13,14 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.slow
-def test_the_command_prints_one_line_with_the_peers_keys():
-    flags = ["--size=S", "--steps=2", "--new_tokens=4", "--micro_batches=4"]
+def test_the_command_prints_its_limit_and_how_to_get_the_peers():
+    flags = ["--size=S", "--rounds=1", "--new_tokens=4", "--micro_batches=4"]
     command = [sys.executable, "benchmarks/step.py", *flags]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=600)
-    (line,) = done.stdout.splitlines()
-    record = json.loads(line)
-    assert record["toks"] == [128 * 4] * 2 and record["NT"] == 1 and record["B"] == 128
-    for (step, _), (score, _), (update, _) in zip(record["steps"], record["score"], record["update"], strict=True):
+    *text, line = done.stdout.splitlines()
+    record, laps = json.loads(line), json.loads(line)["laps"]["entropy_rl"]
+    assert laps["toks"] == [128 * 4] * 2 and record["threads"] == 1
+    for (step, _), (score, _), (update, _) in zip(laps["steps"], laps["score"], laps["update"], strict=True):
         assert 0 < score < step and abs(step - score - update) < 0.1 * step
-    keys = {"peer", "size", "flops", "load", "gen", "import_s", "setup_s", "first_step_end_s", "peak_rss_GiB"}
-    assert keys <= record.keys()
+    assert 0 < record["limit"]["steps"] < record["medians"]["entropy_rl"]["steps"]
+    assert "--trl_python" in record["absent"]["trl"] and "--trl_python" in "".join(text)
