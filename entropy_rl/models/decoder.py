@@ -183,6 +183,7 @@ class Decoder:
         response_cache: KeysValues,
         starts: Array | None = None,
         storage: kv_cache.Storage = "auto",
+        most_widths: int = 1,
     ) -> tuple[Array, KeysValues]:
         """Feeds one token to each of the first b rows of a cache.
 
@@ -193,6 +194,7 @@ class Decoder:
           response_cache: of `response_cache`, updated in place.
           starts: [b] int32, the column of each row's first token; None where all began at 0.
           storage: of both caches.
+          most_widths: programs for reading more and more of the response cache; 1 reads all of it each time.
 
         Returns:
           The hidden state [b, D] that predicts the next token, and the cache.
@@ -209,7 +211,7 @@ class Decoder:
             stored = kv_cache.pack(key.swapaxes(1, 2), value.swapaxes(1, 2), storage)
             cache = kv_cache.write(cache, stored, number, place)
             attended = decode_attention.one_token(
-                query[:, 0], cache, number, prompt_cache, column, numbers, prompt_mask, self._manner(own)
+                query[:, 0], cache, number, prompt_cache, column, numbers, prompt_mask, self._manner(own), most_widths
             )
             return (self._finish(weights, hidden, attended[:, None]), cache), None
 
@@ -238,10 +240,16 @@ class Decoder:
         return attention.Manner(scale, self.attention_softcap, own.window)
 
     def _recomputed(self, layer: Any) -> Any:
+        def kept_in_pieces(carry: Any, inputs: Any) -> Any:
+            """What the backward pass keeps of a layer is its input: devices that share rows keep a piece each."""
+            carry = jax.tree.map(partition.by_rows_and_columns, carry)
+            carry, result = layer(jax.tree.map(partition.by_rows, carry), inputs)
+            return jax.tree.map(partition.by_rows_and_columns, carry), result
+
         if self.remat in ("none", False):
-            return layer
+            return kept_in_pieces
         saved = jax.checkpoint_policies.dots_with_no_batch_dims_saveable if self.remat == "dots" else None
-        return jax.checkpoint(layer, policy=saved)
+        return jax.checkpoint(kept_in_pieces, policy=saved)
 
     def _project(
         self, weights: Params, hidden: Array, positions: Array, own: LayerConstants

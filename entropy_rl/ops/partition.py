@@ -8,6 +8,7 @@ from jax.sharding import AxisType, PartitionSpec
 from entropy_rl.types import Array
 
 BATCH_AXES = ("data", "fsdp")  # the mesh axes that rows are split over, in this order
+TENSOR = "tensor"  # the mesh axis that heads, feed-forward width and vocabulary are split over
 
 
 def axis_sizes() -> dict[str, int]:
@@ -41,6 +42,15 @@ def by_rows(array: Array) -> Array:
     if shards == 1 or array.shape[0] % shards:
         return array
     return jax.lax.with_sharding_constraint(array, PartitionSpec(batch_axes(), *([None] * (array.ndim - 1))))
+
+
+def by_rows_and_columns(array: Array) -> Array:
+    """As `by_rows`, the last axis split over the devices that share each row; a no-op where it does not divide."""
+    tensor = axis_sizes().get(TENSOR, 1)
+    if tensor == 1 or array.shape[-1] % tensor or array.shape[0] % batch_shards():
+        return by_rows(array)
+    middle = [None] * (array.ndim - 2)
+    return jax.lax.with_sharding_constraint(array, PartitionSpec(batch_axes(), *middle, TENSOR))
 
 
 def platform() -> str:

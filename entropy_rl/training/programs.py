@@ -28,6 +28,8 @@ from entropy_rl.types import Array, Experience, Rollout
 
 ROLLOUT, UPDATE, BETWEEN = "rollout", "update", "between"
 KINDS = ("publish", "sampling", "scoring", "update", "data")  # what a program does, for estimates of its time
+ADDED = {"off_policy", "reference_logprobs", "proxy_logprobs"}  # to an experience, after it was built
+OTHER_TYPES = {"roles": jnp.int32, "off_policy": jnp.bool_}  # of optional fields; the others are float32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,16 +186,26 @@ class _Run:
         )  # fmt: skip
 
     def scoring(self) -> Iterator[Program]:
-        config, requires = self.config, self.config.loss.requires
+        """In the order of the loop, which adds what each gives to the experience: another structure, another program."""
+        config, requires, fields = self.config, self.config.loss.requires, self.fields() - ADDED
+        fields -= {"rollout_logprobs"} - requires
         pieces = config.update.mini_batches * config.update.micro_batches
-        whole = self.experience(config.rollout.prompts)
-        rescored = config.update.rescore + ("reference_logprobs" in requires) + (config.refinement is not None)
         if config.with_critic:
             arguments = (self.params, self.state.critic, self.rollout)
             yield self.scored("values", compiled_values(config.policy, pieces), arguments)
-        if rescored:
-            yield self.scored("rescoring", compiled_rescore(config.policy, pieces), (self.params, whole), rescored)
+        stages = (
+            ("rescoring of refinements", config.refinement is not None, "off_policy"),
+            ("rescoring", config.update.rescore, "rollout_logprobs"),
+            ("reference log-probs", "reference_logprobs" in requires, "reference_logprobs"),
+        )
+        rescore, seen = compiled_rescore(config.policy, pieces), set()
+        for name, wanted, added in stages:
+            if wanted and fields not in seen:
+                seen.add(fields)
+                yield self.scored(name, rescore, (self.params, self.experience(config.rollout.prompts, fields)))
+            fields = fields | ({added} if wanted else set())
         if "proxy_logprobs" in requires:
+            whole = self.experience(config.rollout.prompts, fields)
             yield self.scored("proxy", compiled_proxy(config.policy, pieces), (self.params, whole))
 
     def of_mini_batches(self) -> Iterator[Program]:
@@ -214,35 +226,35 @@ class _Run:
             prompts * self.engine.group_size, self.engine.prompt_tokens, self.engine.response_tokens,
         )  # fmt: skip
 
-    def experience(self, prompts: int) -> Experience:
-        """Shapes of what `build_experience` and the loop give of so many prompts."""
+    def fields(self) -> frozenset[str]:
+        """Optional fields of the experience that an update gets."""
         config, requires = self.config, self.config.loss.requires
+        given = {"reference_logprobs", "proxy_logprobs", "roles", "rollout_logprobs"} & requires
+        given |= {"rollout_logprobs"} if config.update.rescore else set()
+        given |= {"off_policy"} if config.refinement is not None else set()
+        return frozenset(given | ({"values", "returns"} if config.with_critic else set()))
+
+    def experience(self, prompts: int, fields: frozenset[str] | None = None) -> Experience:
+        """Shapes of what `build_experience` and the loop give of so many prompts; by default all of it."""
         rows, length = prompts * self.engine.group_size, self.engine.response_tokens
-        numbers = jax.ShapeDtypeStruct((rows, length), jnp.float32)
-        mask, flags = (jax.ShapeDtypeStruct(shape, jnp.bool_) for shape in ((rows, length), (rows,)))
-        tokens = jax.ShapeDtypeStruct((rows, length), jnp.int32)
-        asked = (prompts, self.engine.prompt_tokens)
-        given = lambda wanted, shape=numbers: shape if wanted else None  # noqa: E731
+        array = lambda dtype, *shape: jax.ShapeDtypeStruct(shape or (rows, length), dtype)  # noqa: E731
+        optional = {
+            name: array(OTHER_TYPES.get(name, jnp.float32)) for name in (self.fields() if fields is None else fields)
+        }
         return self.by_rows(
             Experience(
-                jax.ShapeDtypeStruct(asked, jnp.int32),
-                jax.ShapeDtypeStruct(asked, jnp.bool_),
-                tokens,
-                mask,
-                advantages=numbers,
-                old_logprobs=numbers,
-                temperature=jax.ShapeDtypeStruct((rows,), jnp.float32),
-                sample_ids=jax.ShapeDtypeStruct((rows,), jnp.uint32),
-                policy_version=jax.ShapeDtypeStruct((rows,), jnp.int32),
-                old_entropies=numbers,
-                correct=flags,
-                rollout_logprobs=given("rollout_logprobs" in requires or config.update.rescore),
-                reference_logprobs=given("reference_logprobs" in requires),
-                proxy_logprobs=given("proxy_logprobs" in requires),
-                roles=given("roles" in requires, tokens),
-                off_policy=given(config.refinement is not None, mask),
-                values=given(config.with_critic),
-                returns=given(config.with_critic),
+                array(jnp.int32, prompts, self.engine.prompt_tokens),
+                array(jnp.bool_, prompts, self.engine.prompt_tokens),
+                array(jnp.int32),
+                array(jnp.bool_),
+                advantages=array(jnp.float32),
+                old_logprobs=array(jnp.float32),
+                temperature=array(jnp.float32, rows),
+                sample_ids=array(jnp.uint32, rows),
+                policy_version=array(jnp.int32, rows),
+                old_entropies=array(jnp.float32),
+                correct=array(jnp.bool_, rows),
+                **optional,
             )  # fmt: skip
         )
 
@@ -260,7 +272,7 @@ class _Run:
         else:
             return
         beside = bytes_per_device(self.state) - bytes_per_device(arguments)
-        yield Program("reference", BETWEEN, "data", function, arguments, self.mesh, times=0.0, beside=beside)
+        yield Program("moving the reference", BETWEEN, "data", function, arguments, self.mesh, times=0.0, beside=beside)
 
 
 def bytes_per_device(tree: Any) -> int:
