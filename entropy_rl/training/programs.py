@@ -186,7 +186,7 @@ class _Run:
         )  # fmt: skip
 
     def scoring(self) -> Iterator[Program]:
-        """In the order of the loop, which adds what each gives to the experience: another structure, another program."""
+        """In the order of the loop, which adds what each gives to the experience: another structure, other program."""
         config, requires, fields = self.config, self.config.loss.requires, self.fields() - ADDED
         fields -= {"rollout_logprobs"} - requires
         pieces = config.update.mini_batches * config.update.micro_batches
