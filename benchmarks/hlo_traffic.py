@@ -5,7 +5,7 @@ computation counts what it reads and writes: the whole operand, or the slice tha
 slice of a buffer that is updated in place; nothing for what the compiler keeps in the core's own memory (`S(1)`).
 Sizes are those of the tiles in memory, so that a head of width 64 padded to 128 lanes counts twice.
 A loop's body counts once for each of its trips, which the caller knows. A kernel (custom call) counts its operands
-and results whole unless the caller says what it reads.
+and results whole, once.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ import collections
 import dataclasses
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 SHAPE = re.compile(r"(\w+?)(\d*)\[([\d,]*)\](?:\{([\d,]*)(?::([^{}]*))?\})?")
 INSTRUCTION = re.compile(r"^\s*(ROOT )?%([\w.\-]+) = (.*)$")
 FREE = {"parameter", "get-tuple-element", "tuple", "bitcast", "constant", "after-all", "opt-barrier", "partition-id"}
-VIEWS = {"bitcast", "reshape", "get-tuple-element", "copy-done"}
 DONE = ("-done", "-update")
 
 
@@ -112,44 +111,41 @@ class Traffic:
         return sum(self.moved.values())
 
 
-KernelBytes = Callable[[Instruction], int | None]
+Choice = Callable[[Instruction, list[str]], int | None]
 
 
 def traffic(
-    computations: dict[str, Computation], name: str, trips: int = 1, kernel_bytes: KernelBytes = lambda _: None
+    computations: dict[str, Computation], name: str, trips: int = 1, choice: Choice = lambda instruction, branches: None
 ) -> Traffic:
-    """Bytes moved by one run of a computation; loops inside it run `trips` times."""
+    """Bytes moved by one run of a computation; loops inside it run `trips` times.
+
+    Args:
+      choice: which of its branches a conditional takes; None for the one that moves most.
+    """
     counted = Traffic()
     computation = computations[name]
     for instruction in computation.values():
         if instruction.operation in FREE or instruction.operation.endswith(DONE):
             continue
         if instruction.operation == "while":
-            inner = traffic(computations, instruction.called("body"), trips, kernel_bytes)
+            inner = traffic(computations, instruction.called("body"), trips, choice)
             for key, count in inner.moved.items():
                 counted.moved[f"{instruction.name}/{key}"] += count * trips
         elif instruction.operation == "conditional":
-            names = _branches(instruction)
-            branches = [traffic(computations, branch, trips, kernel_bytes) for branch in names]
-            counted.moved.update(max(branches, key=lambda branch: branch.total).moved)
+            names = branches_of(instruction)
+            chosen = choice(instruction, names)
+            taken = [traffic(computations, each, trips, choice) for each in names]
+            one = max(taken, key=lambda branch: branch.total) if chosen is None else taken[chosen]
+            counted.moved.update(one.moved)
         elif instruction.operation == "call":
-            counted.moved.update(traffic(computations, instruction.called("to_apply"), trips, kernel_bytes).moved)
+            counted.moved.update(traffic(computations, instruction.called("to_apply"), trips, choice).moved)
         else:
-            moved = kernel_bytes(instruction) if instruction.operation == "custom-call" else None
-            counted.moved[instruction.name] += (
-                _moved(computations, computation, instruction) if moved is None else moved
-            )
+            counted.moved[instruction.name] += _moved(computations, computation, instruction)
     return counted
 
 
-def loops(computations: dict[str, Computation]) -> Iterator[tuple[str, Instruction]]:
-    """Every loop with the computation that it is in."""
-    for name, computation in computations.items():
-        if name != "ENTRY":
-            yield from ((name, each) for each in computation.values() if each.operation == "while")
-
-
-def _branches(instruction: Instruction) -> list[str]:
+def branches_of(instruction: Instruction) -> list[str]:
+    """The computations that a conditional chooses between, the first one for 0 or true."""
     listed = re.search(r"branch_computations=\{([^}]*)\}", instruction.rest)
     if listed:
         return re.findall(r"%([\w.\-]+)", listed.group(1))
@@ -199,7 +195,11 @@ def _read_inside(computations: dict[str, Computation], fusion: Instruction, plac
                 elif user.operation == "dynamic-update-slice" and at == 0:
                     continue
                 elif user.operation == "fusion":
-                    read += _read_inside(computations, user, at, whole)
+                    inner = _read_inside(computations, user, at, whole)
+                    if inner == whole and _dims(user.shape) == _dims(fused[name].shape):
+                        waiting.append(user.name)  # computed as it is read: only what is sliced of it is
+                    else:
+                        read += inner
                 else:
                     return whole
     return read
@@ -225,6 +225,11 @@ def _part_written(fused: Computation, part: Instruction) -> int:
     if part.operation == "dynamic-update-slice":
         return _unplaced_bytes(fused[part.operands[1]].shape)
     return whole
+
+
+def _dims(shape: str) -> str:
+    found = SHAPE.match(shape)
+    return found.group(3) if found else shape
 
 
 def _unplaced_bytes(shape: str) -> int:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -52,10 +54,13 @@ class RowMask(masks.Mask):
 
     def __getitem__(self, where: tuple[slice, slice]) -> np.ndarray:
         queries, keys = (np.arange(self.total)[piece] for piece in where)
-        queries, keys = queries[:, None], keys[None, :]
+        if keys[0] > queries[-1]:  # half of all blocks: starting a run waits for this
+            return np.zeros((queries.size, keys.size), np.bool_)
         begins = np.where(queries < self.prompt, 0, queries - (queries - self.prompt) % self.response)
-        seen = (keys <= queries) & ((keys < self.prompt) | (keys >= begins))
-        return seen & (self._place(queries) - self._place(keys) < self.window)
+        seen = (keys <= queries[:, None]) & ((keys < self.prompt) | (keys >= begins[:, None]))
+        if self.window >= self.total:
+            return seen
+        return seen & (self._place(queries)[:, None] - self._place(keys) < self.window)
 
     def _place(self, positions: np.ndarray) -> np.ndarray:
         """Counted along one prompt and one response."""
@@ -65,19 +70,19 @@ class RowMask(masks.Mask):
 
 def attend(
     prompt: Projected,
-    response: Projected,
+    response: Projected | None,
     prompt_mask: Array,
     *,
     scale: float,
     softcap: float | None,
     windows: tuple[int, ...],
     window: Array | None,
-) -> tuple[Array, Array]:
+) -> tuple[Array, Array | None]:
     """What `attention.causal` gives for prompts and `attention.shared_prompt` for their responses.
 
     Args:
       prompt: of P prompts of Q tokens.
-      response: of B responses of T tokens, the B / P responses of a prompt adjacent.
+      response: of B responses of T tokens, the B / P responses of a prompt adjacent; None for prompts alone.
       prompt_mask: [P, Q] bool, left-padded.
       scale: of the scores; the queries are multiplied by it, in their own type.
       softcap: of the scores, or None.
@@ -91,31 +96,54 @@ def attend(
     axes = partition.axis_sizes()
     if not axes:
         return local(prompt, response, prompt_mask, window)
+    kv_heads, queries_per_head = prompt[0].shape[2:4]
+    copies = copies_of_heads(kv_heads, queries_per_head, axes.get(TENSOR, 1))
     rows: Any = None if prompt_mask.shape[0] % partition.batch_shards() else partition.batch_axes()
     by_rows_and_heads = PartitionSpec(rows, None, TENSOR if TENSOR in axes else None)
-    return jax.shard_map(
+    split = jax.shard_map(
         local,
         in_specs=(by_rows_and_heads, by_rows_and_heads, PartitionSpec(rows), PartitionSpec()),
         out_specs=by_rows_and_heads,
         axis_names=set(axes),  # all of them: the compiler partitions no kernel
         check_vma=False,
-    )(prompt, response, prompt_mask, window)
+    )
+    pieces = [None if piece is None else _with_copies(piece, copies) for piece in (prompt, response)]
+    attended, responses = split(*pieces, prompt_mask, window)
+    attended = attended.reshape(prompt[0].shape)
+    return attended, None if response is None else responses.reshape(response[0].shape)
+
+
+def copies_of_heads(kv_heads: int, queries_per_head: int, devices: int) -> int:
+    """How many copies of each key head let heads split over so many devices; 0 if none does."""
+    if kv_heads % devices == 0:
+        return 1
+    copies = devices // kv_heads
+    return copies if copies * kv_heads == devices and queries_per_head % copies == 0 else 0
+
+
+def _with_copies(projected: Projected, copies: int) -> Projected:
+    """The same attention with so many times the key heads, each for a share of the queries."""
+    query, key, value = projected
+    kv_heads, queries_per_head = query.shape[2:4]
+    query = query.reshape(*query.shape[:2], kv_heads * copies, queries_per_head // copies, query.shape[-1])
+    return query, jnp.repeat(key, copies, axis=2), jnp.repeat(value, copies, axis=2)
 
 
 def _attend(
     prompt: Projected,
-    response: Projected,
+    response: Projected | None,
     prompt_mask: Array,
     window: Array | None,
     *,
     scale: float,
     softcap: float | None,
     windows: tuple[int, ...],
-) -> tuple[Array, Array]:
+) -> tuple[Array, Array | None]:
     prompts, width = prompt_mask.shape
-    group, length = response[0].shape[0] // prompts, response[0].shape[1]
+    group, length = (0, 1) if response is None else (response[0].shape[0] // prompts, response[0].shape[1])
     total, block = row_length(width + group * length)
-    query, key, value = (_row(*pair, total) for pair in zip(prompt, response, strict=True))  # [P, N, S, H]
+    pieces = [prompt] if response is None else [prompt, response]
+    query, key, value = (_rows(parts, total) for parts in zip(*pieces, strict=True))  # [P, N or K, S, H]
     segments = jnp.pad(prompt_mask.astype(jnp.int32), ((0, 0), (0, total - width)), constant_values=1)
 
     def under(window: int) -> Array:
@@ -137,8 +165,9 @@ def _attend(
         which = jnp.argmax(jnp.minimum(window, total) == jnp.asarray(kinds))
         attended = jax.lax.switch(which, [functools.partial(under, kind) for kind in kinds])
     attended = attended.swapaxes(1, 2).reshape(prompts, total, *prompt[0].shape[2:])  # [P, S, K, R, H]
-    responses = attended[:, width : width + group * length].reshape(response[0].shape)
-    return attended[:, :width], responses
+    if response is None:
+        return attended[:, :width], None
+    return attended[:, :width], attended[:, width : width + group * length].reshape(response[0].shape)
 
 
 def row_length(positions: int) -> tuple[int, int]:
@@ -157,14 +186,9 @@ def _blocks(side: int) -> kernel.BlockSizes:
     )  # fmt: skip
 
 
-def _row(prompt: Array, response: Array, total: int) -> Array:
-    """Prompts [P, Q, heads.., H] and responses [B, T, heads.., H] as rows [P, heads, total, H]."""
-    prompts, head_width = prompt.shape[0], prompt.shape[-1]
-    pieces = [piece.reshape(prompts, -1, *_flat(piece.shape[2:-1]), head_width) for piece in (prompt, response)]
-    row = jnp.concatenate(pieces, axis=1)
-    row = jnp.pad(row, ((0, 0), (0, total - row.shape[1]), (0, 0), (0, 0)))
-    return row.swapaxes(1, 2)
-
-
-def _flat(heads: tuple[int, ...]) -> tuple[int]:
-    return (int(np.prod(heads)),)
+def _rows(pieces: Sequence[Array], total: int) -> Array:
+    """Prompts [P, Q, heads.., H], and responses [B, T, heads.., H] if there are, as rows [P, heads, total, H]."""
+    prompts, head_width = pieces[0].shape[0], pieces[0].shape[-1]
+    heads = math.prod(pieces[0].shape[2:-1])
+    row = jnp.concatenate([piece.reshape(prompts, -1, heads, head_width) for piece in pieces], axis=1)
+    return jnp.pad(row, ((0, 0), (0, total - row.shape[1]), (0, 0), (0, 0))).swapaxes(1, 2)
