@@ -81,7 +81,7 @@ class Trainer:
         """The update with so many micro-batches, under jax.jit."""
         if micro_batches not in self.updates:
             shardings = self.placement.state_shardings
-            self.updates[micro_batches] = compiled_update(self.size.policy, micro_batches, shardings)
+            self.updates[micro_batches] = compiled_update(self.size.policy, micro_batches, shardings, buckets=0)
         return self.updates[micro_batches]
 
     def step(self, number: int, loss: PolicyLoss, micro_batches: int) -> dict[str, Any]:

@@ -192,13 +192,13 @@ class _Run:
         pieces = config.update.mini_batches * config.update.micro_batches
         if config.with_critic:
             arguments = (self.params, self.state.critic, self.rollout)
-            yield self.scored("values", compiled_values(config.policy, pieces), arguments)
+            yield self.scored("values", compiled_values(config.policy, pieces, config.update.buckets), arguments)
         stages = (
             ("rescoring of refinements", config.refinement is not None, "off_policy"),
             ("rescoring", config.update.rescore, "rollout_logprobs"),
             ("reference log-probs", "reference_logprobs" in requires, "reference_logprobs"),
         )
-        rescore, seen = compiled_rescore(config.policy, pieces), set()
+        rescore, seen = compiled_rescore(config.policy, pieces, config.update.buckets), set()
         for name, wanted, added in stages:
             if wanted and fields not in seen:
                 seen.add(fields)
@@ -206,7 +206,9 @@ class _Run:
             fields = fields | ({added} if wanted else set())
         if "proxy_logprobs" in requires:
             whole = self.experience(config.rollout.prompts, fields)
-            yield self.scored("proxy", compiled_proxy(config.policy, pieces), (self.params, whole))
+            yield self.scored(
+                "proxy", compiled_proxy(config.policy, pieces, config.update.buckets), (self.params, whole)
+            )
 
     def of_mini_batches(self) -> Iterator[Program]:
         config, update = self.config, self.config.update
@@ -219,7 +221,7 @@ class _Run:
             beside=bytes_per_device(self.state),
         )  # fmt: skip
         key = jax.eval_shape(lambda: jax.random.key(0))
-        function = compiled_update(config.policy, update.micro_batches, self.placement.state_shardings)
+        function = compiled_update(config.policy, update.micro_batches, self.placement.state_shardings, update.buckets)
         arguments = (self.state, part, config.loss, config.optimizer, jax.ShapeDtypeStruct(key.shape, key.dtype))
         yield Program(
             "update", UPDATE, "update", function, arguments, self.mesh, {}, steps, held, prompts,

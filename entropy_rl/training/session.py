@@ -263,11 +263,14 @@ def _build(
     return Session(
         config, folder, placement, engine, watch.during(memory.ROLLOUT, learner.compiled_publish(placement)),
         watch.during(
-            memory.UPDATE, compiled_update(config.policy, config.update.micro_batches, placement.state_shardings)
+            memory.UPDATE,
+            compiled_update(
+                config.policy, config.update.micro_batches, placement.state_shardings, config.update.buckets
+            ),
         ),
-        watch.during("rescoring", compiled_rescore(config.policy, pieces)),
-        watch.during("rescoring", compiled_proxy(config.policy, pieces)),
-        watch.during("rescoring", compiled_values(config.policy, pieces)),
+        watch.during("rescoring", compiled_rescore(config.policy, pieces, config.update.buckets)),
+        watch.during("rescoring", compiled_proxy(config.policy, pieces, config.update.buckets)),
+        watch.during("rescoring", compiled_values(config.policy, pieces, config.update.buckets)),
         references.Keeper(config.reference, config.optimizer, placement.state_shardings, remembered),
         state, store, writers.Writers(folder, resume_step=told), alarm, screen, problems, step=step,
         goodput=goodput.resumed(folder, account), **resumed,

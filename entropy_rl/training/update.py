@@ -3,7 +3,8 @@ donated.
 
 The mini-batch is planned whole (see losses/policy_loss.py). With one micro-batch the plan is made from the same
 forward pass that carries the gradient; with several, a gradient-free statistics pass comes first, unless the plan
-reads the rollout's log-probs.
+reads the rollout's log-probs. How it is cut, and how ragged responses are kept from costing as much as the longest,
+is told in training/length_buckets.py.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from entropy_rl.ops import discriminator, nucleus, partition, schedules
 from entropy_rl.ops import logprobs as scoring
 from entropy_rl.ops.optimizer import AdamW, step
 from entropy_rl.ops.proxy import min_p_logprobs
-from entropy_rl.training import learner, metrics
+from entropy_rl.training import learner, length_buckets, metrics, mismatch
 from entropy_rl.types import Array, Experience, Params, Policy, Rollout, TokenStats, TrainState
 
 # Statistics that need all of a token's logits, computed only where a method requires them.
@@ -31,58 +32,62 @@ WHOLE_DISTRIBUTION = {
     "expected_discriminators": lambda logprobs, _: discriminator.expected_discriminator(logprobs),
 }
 LOG_RATIO_LIMIT = 20.0  # nats; exp of it is still finite in float32
+_ALWAYS = ("logprobs", "entropies")
 ROUNDING = 0x52  # folded into the key of an update, apart from those of its methods
 
 
 Update = Callable[[TrainState, Experience, PolicyLoss, AdamW, Array], tuple[TrainState, dict[str, Array]]]
+
+Scores = dict[str, Array]
 
 Rescore = Callable[[Params, Experience], tuple[Array, Array]]
 
 Values = Callable[[Params, Params | None, Rollout], Array]
 
 
-def compiled_update(policy: Policy, micro_batches: int = 1, shardings: Any = None) -> Update:
+def compiled_update(policy: Policy, micro_batches: int = 1, shardings: Any = None, buckets: int = 1) -> Update:
     """`update` as one compiled program, the state donated and given back where `shardings` (a tree like it) says."""
     return jax.jit(
-        functools.partial(update, policy=policy, micro_batches=micro_batches),
+        functools.partial(update, policy=policy, micro_batches=micro_batches, buckets=buckets),
         donate_argnums=0,
         out_shardings=None if shardings is None else (shardings, None),
     )
 
 
-def compiled_rescore(policy: Policy, pieces: int = 1) -> Rescore:
-    """Log-probs and entropies [B, T] of an experience under any parameters, `pieces` at a time to bound the memory."""
+def compiled_rescore(policy: Policy, pieces: int = 1, buckets: int = 1) -> Rescore:
+    """Log-probs and entropies [B, T] of an experience under any parameters, `pieces` at a time to bound the memory.
+
+    `buckets` as in `length_buckets.cut`; with several pieces or buckets, positions behind a response's end get 0.
+    """
 
     def rescore(params: Params, experience: Experience) -> tuple[Array, Array]:
-        prompts = experience.prompts.shape[0]
         score = functools.partial(score_responses, params, policy=policy)
-        return join_groups(jax.lax.map(score, split_groups(experience, prompts, pieces)), prompts, pieces)
+        return length_buckets.score(length_buckets.cut(experience, pieces, buckets), score, experience)
 
     return jax.jit(rescore)
 
 
-def compiled_values(policy: Policy, pieces: int = 1) -> Values:
-    """The critic's values [B, T] of a rollout under any parameters and value head, `pieces` at a time."""
+def compiled_values(policy: Policy, pieces: int = 1, buckets: int = 1) -> Values:
+    """The critic's values [B, T] of a rollout under any parameters and value head, cut as `compiled_rescore` does."""
 
     def values(params: Params, critic: Params, rollout: Rollout) -> Array:
-        prompts = rollout.prompts.shape[0]
         score = lambda part: critic_values(critic, _hidden(params, part, policy))  # noqa: E731
-        return join_groups(jax.lax.map(score, split_groups(rollout, prompts, pieces)), prompts, pieces)
+        return length_buckets.score(length_buckets.cut(rollout, pieces, buckets), score, rollout)
 
     return jax.jit(values)
 
 
-def compiled_proxy(policy: Policy, pieces: int = 1) -> Callable[[Params, Experience], Array]:
-    """Log-probs [B, T] under the filtered policy of Lp-Reg, `pieces` at a time."""
+def compiled_proxy(policy: Policy, pieces: int = 1, buckets: int = 1) -> Callable[[Params, Experience], Array]:
+    """Log-probs [B, T] under the filtered policy of Lp-Reg, cut as `compiled_rescore` does."""
 
     def proxy(params: Params, experience: Experience) -> Array:
-        prompts, head = experience.prompts.shape[0], policy.head(params)
+        head = policy.head(params)
 
         def score(part: Experience) -> Array:
             hidden = _hidden(params, part, policy)
             return scoring.tile_statistic(min_p_logprobs, hidden, head, part.responses, part.temperature)
 
-        return join_groups(jax.lax.map(score, split_groups(experience, prompts, pieces)), prompts, pieces)
+        return length_buckets.score(length_buckets.cut(experience, pieces, buckets), score, experience)
 
     return jax.jit(proxy)
 
@@ -96,16 +101,18 @@ def update(
     *,
     policy: Policy,
     micro_batches: int = 1,
+    buckets: int = 1,
 ) -> tuple[TrainState, dict[str, Array]]:
     """One optimiser step on one mini-batch; a pure function.
 
     Args:
       state: of the learner.
-      experience: whole groups, P divisible by `micro_batches`.
+      experience: whole groups.
       loss, optimizer: their numbers may be schedules of `state.step`.
       key: of this mini-batch.
       policy: the model that the state belongs to.
       micro_batches: pieces that the gradient is accumulated over; the result does not depend on it.
+      buckets: widths that responses are computed at, see `length_buckets.cut`; nor on this.
 
     Returns:
       The next state, and scalar metrics (see training/metrics.py).
@@ -113,17 +120,17 @@ def update(
     loss, optimizer = schedules.resolve((loss, optimizer), state.step)
     weights = learner.trained(state)
 
-    def score(weights: Params, experience: Experience) -> TokenStats:
+    def score(weights: Params, part: Experience) -> Scores:
         moved = learner.with_trained(state, weights)
-        params = learner.policy_params(moved)
-        return token_stats(params, experience, policy, state.step, moved.critic, loss.requires)
+        return scores(learner.policy_params(moved), part, policy, moved.critic, loss.requires)
 
-    if micro_batches == 1:
-        gradients, value, stats, plan = _whole(weights, experience, loss, key, score)
-    else:
-        gradients, value, stats, plan = _accumulated(weights, experience, loss, key, score, micro_batches)
+    cut = length_buckets.cut(experience, micro_batches, buckets)
+    assemble = functools.partial(assembled, step=state.step)
+    differentiate = _whole if cut.is_whole else functools.partial(_accumulated, cut=cut)
+    gradients, value, stats, plan = differentiate(weights, experience, loss, key, score, assemble)
     moved, opt_state = step(optimizer, gradients, state.opt_state, weights, jax.random.fold_in(key, ROUNDING))
     measured = metrics.update_metrics(stats, plan, loss)
+    measured |= mismatch.mismatch_metrics(stats, experience, state.step)
     measured["loss/total"] = value
     measured["update/gradient_norm"] = optax.tree.norm(gradients)
     measured["update/learning_rate"] = jnp.asarray(optimizer.learning_rate, jnp.float32)
@@ -131,9 +138,9 @@ def update(
     return dataclasses.replace(state, step=state.step + 1, opt_state=opt_state), measured
 
 
-def _whole(params: Params, experience: Experience, loss: PolicyLoss, key: Array, score: Any):
+def _whole(params: Params, experience: Experience, loss: PolicyLoss, key: Array, score: Any, assemble: Any):
     def objective(params: Params):
-        stats = score(params, experience)
+        stats = assemble(score(params, experience), experience)
         plan = loss.plan(_planning_stats(stats, experience, loss), key)
         return loss(stats, plan), (stats, plan)
 
@@ -141,29 +148,33 @@ def _whole(params: Params, experience: Experience, loss: PolicyLoss, key: Array,
     return gradients, value, stats, plan
 
 
-def _accumulated(params: Params, experience: Experience, loss: PolicyLoss, key: Array, score: Any, pieces: int):
-    cut = functools.partial(split_groups, prompts=experience.prompts.shape[0], pieces=pieces)
-    parts = cut(experience)
+def _accumulated(
+    params: Params,
+    experience: Experience,
+    loss: PolicyLoss,
+    key: Array,
+    score: Any,
+    assemble: Any,
+    cut: length_buckets.Cut,
+):
     if loss.covariance_logprobs == "current" and loss.reads_statistics:
-        stats = join_groups(jax.lax.map(lambda part: score(params, part), parts), experience.prompts.shape[0], pieces)
+        stats = assemble(length_buckets.score(cut, functools.partial(score, params), experience), experience)
     else:
         stats = _stored_stats(experience)
     plan = loss.plan(stats, key)
 
-    def accumulate(carry: tuple[Params, Array], piece: tuple[Experience, Plan]):
-        part, part_plan = piece
-
+    def accumulate(carry: tuple[Params, Array], part: Experience, part_plan: Plan):
         def objective(params: Params):
-            stats = score(params, part)
-            return loss(stats, part_plan), stats
+            scored = score(params, part)
+            return loss(assemble(scored, part), part_plan), scored
 
-        (value, stats), gradients = jax.value_and_grad(objective, has_aux=True)(params)
-        return (jax.tree.map(jnp.add, carry[0], gradients), carry[1] + value), stats
+        (value, scored), gradients = jax.value_and_grad(objective, has_aux=True)(params)
+        return (jax.tree.map(jnp.add, carry[0], gradients), carry[1] + value), scored
 
     zeros = lambda leaf: jnp.zeros(leaf.shape, jnp.float32)  # noqa: E731 - sums of bfloat16 gradients would round
     start = jax.tree.map(zeros, params), jnp.float32(0)
-    (gradients, value), stats = jax.lax.scan(accumulate, start, (parts, cut(plan)))
-    return gradients, value, join_groups(stats, experience.prompts.shape[0], pieces), plan
+    (gradients, value), scored = length_buckets.fold(cut, accumulate, start, experience, plan)
+    return gradients, value, assemble(scored, experience), plan
 
 
 def token_stats(
@@ -174,27 +185,37 @@ def token_stats(
     critic: Params | None = None,
     requires: frozenset[str] = frozenset(),
 ) -> TokenStats:
-    """Scores the responses of an experience; differentiable in `params` and in the value head `critic`.
+    """Scores the responses of an experience; differentiable in `params` and in the value head `critic`."""
+    return assembled(scores(params, experience, policy, critic, requires), experience, step)
 
-    A row that the present parameters sampled is on-policy by definition: its old log-probs are its own, so its
-    log-ratio is exactly zero and no rounding between two passes reaches terms whose slope does not shrink with it.
-    """
+
+def scores(
+    params: Params, experience: Experience, policy: Policy, critic: Params | None, requires: frozenset[str]
+) -> Scores:
+    """What the present parameters say of each token, [B, T] by its name in `TokenStats`: all that needs the model."""
     hidden = _hidden(params, experience, policy)
     head = policy.head(params)
     logprobs, entropies = scoring.logprobs_and_entropies(hidden, head, experience.responses, experience.temperature)
-    on_policy = (experience.policy_version == step)[:, None]
-    if experience.off_policy is not None:
-        on_policy = on_policy & ~experience.off_policy
-    old_logprobs = jnp.where(on_policy, jax.lax.stop_gradient(logprobs), experience.old_logprobs)
-    stats = _assemble(logprobs, old_logprobs, entropies, experience)
-    extra = {
+    scored = {"logprobs": logprobs, "entropies": entropies} | {
         name: scoring.tile_statistic(statistic, hidden, head, experience.responses, experience.temperature)
         for name, statistic in WHOLE_DISTRIBUTION.items()
         if name in requires
     }
-    if critic is not None:
-        extra["values"] = critic_values(critic, hidden)
-    return dataclasses.replace(stats, **{name: _clean(values, stats.mask) for name, values in extra.items()})
+    return scored if critic is None else scored | {"values": critic_values(critic, hidden)}
+
+
+def assembled(scored: Scores, experience: Experience, step: Array) -> TokenStats:
+    """The statistics of scored tokens.
+
+    A row that the present parameters sampled is on-policy by definition: its old log-probs are its own, so its
+    log-ratio is exactly zero and no rounding between two passes reaches terms whose slope does not shrink with it.
+    """
+    logprobs = scored["logprobs"]
+    own = jax.lax.stop_gradient(logprobs)
+    old_logprobs = jnp.where(mismatch.on_policy(experience, step), own, experience.old_logprobs)
+    stats = _assemble(logprobs, old_logprobs, scored["entropies"], experience)
+    extra = {name: _clean(values, stats.mask) for name, values in scored.items() if name not in _ALWAYS}
+    return dataclasses.replace(stats, **extra)
 
 
 def critic_values(critic: Params, hidden: Array) -> Array:
@@ -252,25 +273,3 @@ def _assemble(logprobs: Array, old_logprobs: Array, entropies: Array, experience
 
 def _clean(values: Array, mask: Array) -> Array:
     return partition.by_rows(jnp.where(mask, values, jnp.zeros_like(values)))
-
-
-def split_groups(tree: Any, prompts: int, pieces: int) -> Any:
-    """[P * n, ...] -> [pieces, P / pieces * n, ...], groups whole; every device gives an equal share to every piece."""
-
-    def split(array: Array) -> Array:
-        rest = array.shape[1:]
-        grouped = array.reshape(prompts // pieces, pieces, -1, *rest)  # [P / pieces, pieces, n, ...]
-        return grouped.swapaxes(0, 1).reshape(pieces, -1, *rest)
-
-    return jax.tree.map(split, tree)
-
-
-def join_groups(tree: Any, prompts: int, pieces: int) -> Any:
-    """The inverse of `split_groups`."""
-
-    def join(array: Array) -> Array:
-        rest = array.shape[2:]
-        grouped = array.reshape(pieces, prompts // pieces, -1, *rest)
-        return grouped.swapaxes(0, 1).reshape(-1, *rest)
-
-    return jax.tree.map(join, tree)

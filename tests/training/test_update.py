@@ -79,7 +79,7 @@ def test_selecting_in_each_micro_batch_would_change_the_parameters():
 
         return jax.grad(objective)(params)
 
-    pieces = updating.split_groups(experience, 16, 4)
+    pieces = jax.tree.map(lambda array: array.reshape(4, -1, *array.shape[1:]), experience)
     gradients = jax.jit(lambda p: jax.lax.map(lambda piece: gradient_of_piece(p, piece), pieces))(tiny_params())
     optimizer = AdamW(learning_rate=1e-2)
     state = learner.new_state(tiny_params(), optimizer, False)
@@ -164,10 +164,3 @@ def test_a_statistics_pass_is_spent_only_where_a_method_reads_the_whole_batch(re
         learner.new_state(tiny_params(), optimizer, False), example_experience(prompts=16), old, optimizer, KEY
     ))  # fmt: skip
     assert (text.count("dot_general") > free.count("dot_general")) == reads
-
-
-def test_cutting_groups_and_joining_them_again_changes_nothing():
-    array = jnp.arange(24).reshape(12, 2)  # 6 prompts of 2
-    pieces = updating.split_groups(array, prompts=6, pieces=3)
-    np.testing.assert_array_equal(pieces[0][:, 0], [0, 2, 12, 14])  # prompts 0 and 3, whole
-    np.testing.assert_array_equal(updating.join_groups(pieces, prompts=6, pieces=3), array)
