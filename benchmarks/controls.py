@@ -13,7 +13,7 @@ import dataclasses
 import statistics
 from collections.abc import Sequence
 
-from absl import app, flags
+from absl import app
 
 from benchmarks import clock, options, record, trainer, workload
 from entropy_rl.controls.clip_cov import ClipCov
@@ -23,8 +23,6 @@ from entropy_rl.controls.kl_cov import KlCov
 from entropy_rl.controls.shaped_advantage import EntropyAdvantage
 from entropy_rl.losses.clip import ClippedSurrogate
 from entropy_rl.losses.policy_loss import PolicyLoss
-
-MICRO_BATCHES = flags.DEFINE_list("micro_batches", [], "Pieces of the update; 1 and 8, or one prompt each, if empty.")
 
 LIMIT = 0.03  # of a plain step
 PLAIN = PolicyLoss(ClippedSurrogate(0.2, 0.2))
@@ -109,11 +107,7 @@ def main(argv: Sequence[str]) -> None:
         raise app.UsageError(f"unexpected arguments {argv[1:]}")
     clock.pin(options.THREADS.value, options.CORE.value)
     size = workload.SIZES[options.SIZE.value]
-    pieces = [int(count) for count in MICRO_BATCHES.value or (1, min(8, size.prompts))]
-    if any(count < 1 or size.prompts % count for count in pieces):
-        raise app.UsageError(
-            f"--micro_batches={pieces}: {size.prompts} prompts of size {options.SIZE.value} do not split so"
-        )
+    pieces = options.micro_batches([1, min(8, size.prompts)])
     shape = options.shape()
     subject = trainer.make_trainer(size, shape.prompt_tokens, shape.new_tokens, shape.ends)
     costs = measure(subject, pieces, options.ROUNDS.value)

@@ -22,11 +22,9 @@ import jax.numpy as jnp
 from absl import app, flags
 
 from benchmarks import ceilings, clock, memory_of, options, record, subjects, trainer, workload
-from entropy_rl.models import kv_cache
 from entropy_rl.rollout.engine import Engine, pack_prompts
 from entropy_rl.rollout.generation import generate
 
-CACHES = flags.DEFINE_list("caches", ["auto"], f"How keys and values are stored: {', '.join(kv_cache.STORAGES)}.")
 LOSS = flags.DEFINE_bool("loss", True, "Measure the loss at B T = 4096, V = 151,936, D = 512 too (40 s).")
 
 LOSS_SHAPE = {"batch": 8, "length": 512, "vocabulary": 151_936, "width": 512}
@@ -103,7 +101,7 @@ def main(argv: Sequence[str]) -> None:
     size, shape = workload.SIZES[options.SIZE.value], options.shape()
     own = trainer.make_trainer(size, shape.prompt_tokens, shape.new_tokens, shape.ends)
     programs = {}
-    for cache in CACHES.value:
+    for cache in options.caches():
         changed: Any = {"cache": cache}
         programs[f"generation, cache {cache}"] = generation(own, dataclasses.replace(own.engine, **changed))
     programs[f"update, {size.micro_batches} micro-batches"] = update(own)

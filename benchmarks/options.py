@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
-from absl import flags
+from absl import app, flags
 
 from benchmarks import workload
+from entropy_rl.models.kv_cache import STORAGES, Storage
 
 SIZE = flags.DEFINE_enum(
     "size",
@@ -24,7 +26,34 @@ SHAPE = flags.DEFINE_enum(
 PROMPT_TOKENS = flags.DEFINE_integer("prompt_tokens", None, "Q, where it is not that of --shape.", lower_bound=16)
 NEW_TOKENS = flags.DEFINE_integer("new_tokens", None, "T, where it is not that of --shape.", lower_bound=1)
 ROUNDS = flags.DEFINE_integer("rounds", 7, "Measured rounds; one more warms up.", lower_bound=1)
+MICRO_BATCHES = flags.DEFINE_list("micro_batches", [], "Pieces of the update; several are variants. Empty: the size's.")
+CACHES = flags.DEFINE_list("caches", ["auto"], f"How keys and values are stored; several are variants: {STORAGES}.")
 SAVE = flags.DEFINE_string("save", "", "Name of a file in benchmarks/results/ that keeps the figures.")
+
+
+def micro_batches(otherwise: Sequence[int]) -> list[int]:
+    """Those of the flag, or others where it is empty.
+
+    Raises:
+      app.UsageError: if the prompts of the size do not split so.
+    """
+    pieces = [int(count) for count in MICRO_BATCHES.value or otherwise]
+    prompts = workload.SIZES[SIZE.value].prompts
+    if any(count < 1 or prompts % count for count in pieces):
+        raise app.UsageError(f"--micro_batches={pieces}: {prompts} prompts of size {SIZE.value} do not split so")
+    return pieces
+
+
+def caches() -> list[Storage]:
+    """Those of the flag.
+
+    Raises:
+      app.UsageError: if there is no such type.
+    """
+    for name in CACHES.value:
+        if name not in STORAGES:
+            raise app.UsageError(f"--caches={name}: choose among {', '.join(STORAGES)}")
+    return CACHES.value
 
 
 def shape() -> workload.Shape:

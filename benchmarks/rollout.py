@@ -22,12 +22,10 @@ import numpy as np
 from absl import app, flags
 
 from benchmarks import ceilings, clock, comparison, limits, memory_of, options, record, subjects, trainer, workload
-from entropy_rl.models import kv_cache
 from entropy_rl.ops.logprobs import logprobs_and_entropies
 from entropy_rl.rollout import buckets
 from entropy_rl.rollout.engine import Engine
 
-CACHES = flags.DEFINE_list("caches", ["auto"], f"How keys and values are stored: {', '.join(kv_cache.STORAGES)}.")
 BUCKETS = flags.DEFINE_list("buckets", ["0"], "Decoding loops at most, of each variant; 0: the engine's choice.")
 SLOTS = flags.DEFINE_list("slots", ["0"], "Responses decoded at a time, of each variant; 0: all.")
 
@@ -56,9 +54,7 @@ class Sampler:
 def variants(own: trainer.Trainer) -> list[Sampler]:
     """Every combination of the flags."""
     made = []
-    for cache, loops, slots in itertools.product(CACHES.value, BUCKETS.value, SLOTS.value):
-        if cache not in kv_cache.STORAGES:
-            raise app.UsageError(f"--caches={cache}: choose among {', '.join(kv_cache.STORAGES)}")
+    for cache, loops, slots in itertools.product(options.caches(), BUCKETS.value, SLOTS.value):
         changed: Any = {"cache": cache, "buckets": int(loops), "slots": int(slots)}
         name = " ".join(f"{key}={value}" for key, value in changed.items() if str(value) not in ("0", "auto"))
         engine = dataclasses.replace(own.engine, **changed)

@@ -15,11 +15,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from absl import app, flags
+from absl import app
 
 from benchmarks import ceilings, clock, comparison, limits, options, record, subjects, trainer, workload
-
-MICRO_BATCHES = flags.DEFINE_integer("micro_batches", 0, "Pieces of the update; 0: the size's own.")
 
 COLUMNS = {"gen": "generation", "update": "update", "steps": "step", "tokens_per_s": "tokens/{}", "first": "first step"}
 
@@ -81,7 +79,7 @@ def main(argv: Sequence[str]) -> None:
         raise app.UsageError(f"unexpected arguments {argv[1:]}")
     clock.pin(options.THREADS.value, options.CORE.value)
     size, shape = workload.SIZES[options.SIZE.value], options.shape()
-    micro_batches = MICRO_BATCHES.value or size.micro_batches
+    micro_batches = options.micro_batches([size.micro_batches])[0]
     figures = measure(size, shape, micro_batches)
     about = {"benchmark": "step", "size": options.SIZE.value, "shape": options.SHAPE.value, "unit": clock.unit()}
     about |= {"threads": options.THREADS.value, "micro_batches": micro_batches, "rounds": options.ROUNDS.value}

@@ -14,13 +14,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from absl import app, flags
+from absl import app
 
 from benchmarks import ceilings, clock, comparison, limits, options, record, subjects, trainer, workload
 from entropy_rl.models import flops
 from entropy_rl.types import Experience
-
-PIECES = flags.DEFINE_list("micro_batches", [], "Pieces of the update, of each variant; empty: the size's own.")
 
 
 @dataclasses.dataclass
@@ -120,7 +118,7 @@ def main(argv: Sequence[str]) -> None:
         raise app.UsageError(f"unexpected arguments {argv[1:]}")
     clock.pin(options.THREADS.value, options.CORE.value)
     size = workload.SIZES[options.SIZE.value]
-    pieces = [int(count) for count in PIECES.value or (size.micro_batches,)]
+    pieces = options.micro_batches([size.micro_batches])
     figures = measure(size, options.shape(), pieces)
     about = {"benchmark": "update", "size": options.SIZE.value, "shape": options.SHAPE.value, "unit": clock.unit()}
     about |= {"threads": options.THREADS.value, "rounds": options.ROUNDS.value}
