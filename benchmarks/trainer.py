@@ -35,7 +35,7 @@ class Trainer:
 
     Attributes:
       publish: casts what rollouts read to the type that they compute in.
-      updates: compiled update by number of micro-batches.
+      updates: compiled update by number of micro-batches and of widths.
     """
 
     size: workload.Size
@@ -43,7 +43,7 @@ class Trainer:
     placement: learner.Placement
     state: TrainState
     publish: Callable[[Params], Params]
-    updates: dict[int, Update] = dataclasses.field(default_factory=dict)
+    updates: dict[tuple[int, int], Update] = dataclasses.field(default_factory=dict)
 
     @property
     def batch(self) -> int:
@@ -69,20 +69,21 @@ class Trainer:
         )
         return jax.block_until_ready(judged), metrics.rollout_metrics(rollout, verdicts, len(problems))
 
-    def update(self, judged: Experience, loss: PolicyLoss, micro_batches: int) -> dict[str, float]:
+    def update(self, judged: Experience, loss: PolicyLoss, micro_batches: int, widths: int = 0) -> dict[str, float]:
         """One optimiser step, its metrics read back."""
-        program, key = self.compiled(micro_batches), jax.random.key(0)
+        program, key = self.compiled(micro_batches, widths), jax.random.key(0)
         with jax.set_mesh(self.placement.mesh):
             self.state, measured = program(self.state, judged, loss, OPTIMIZER, key)
         jax.block_until_ready(self.state)
         return metrics.reduce([jax.device_get(measured)])
 
-    def compiled(self, micro_batches: int) -> Any:
-        """The update with so many micro-batches, under jax.jit."""
-        if micro_batches not in self.updates:
+    def compiled(self, micro_batches: int, widths: int = 0) -> Any:
+        """The update with so many micro-batches and widths (0: as many as the length is worth), under jax.jit."""
+        if (micro_batches, widths) not in self.updates:
             shardings = self.placement.state_shardings
-            self.updates[micro_batches] = compiled_update(self.size.policy, micro_batches, shardings, buckets=0)
-        return self.updates[micro_batches]
+            made = compiled_update(self.size.policy, micro_batches, shardings, buckets=widths)
+            self.updates[micro_batches, widths] = made
+        return self.updates[micro_batches, widths]
 
     def step(self, number: int, loss: PolicyLoss, micro_batches: int) -> dict[str, Any]:
         """A whole step, timed: `gen`, `score` (generation, rewards and advantages), `update`, `steps` (all)."""

@@ -1,6 +1,6 @@
 """The compiled update alone: variants, beside their limit and the updates of TRL and Tunix, in one interleaved run.
 
-Run:  python benchmarks/update.py --size=S --shape=ragged --micro_batches=1,8
+Run:  python benchmarks/update.py --size=S --shape=ragged --widths=1,0        (and --micro_batches=1,8)
       with --trl_python, --tunix_python for the peers, which take whole steps meanwhile
 
 Prints a table and one JSON line. All variants update on the same rollout in each round. `MFU` is the operations that
@@ -14,11 +14,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from absl import app
+from absl import app, flags
 
 from benchmarks import ceilings, clock, comparison, limits, options, record, subjects, trainer, workload
 from entropy_rl.models import flops
 from entropy_rl.types import Experience
+
+
+WIDTHS = flags.DEFINE_list("widths", ["0"], "That responses are computed at, of each variant; 0: the trainer's choice.")
 
 
 @dataclasses.dataclass
@@ -46,15 +49,16 @@ class Updater:
 
     judged: Judged
     micro_batches: int
+    widths: int = 0
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        return f"micro_batches={self.micro_batches}"
+        return f"micro_batches={self.micro_batches}" + (f" widths={self.widths}" if self.widths else "")
 
     def step(self, number: int) -> subjects.Laps:
         experience, start = self.judged.of(number), clock.now()
-        self.judged.trainer.update(experience, trainer.LOSS, self.micro_batches)
+        self.judged.trainer.update(experience, trainer.LOSS, self.micro_batches, self.widths)
         update, lengths = clock.since(start), self.judged.lengths
         laps = {"gen": update, "update": update, "steps": update, "toks": sum(lengths), "longest": max(lengths)}
         return laps | {"lengths": lengths, "peak_rss_GiB": round(clock.peak_memory(), 3)}
@@ -82,7 +86,7 @@ def measure(size: workload.Size, shape: workload.Shape, pieces: Sequence[int]) -
     own = trainer.make_trainer(size, shape.prompt_tokens, shape.new_tokens, shape.ends)
     rates = ceilings.measure(size.policy, own.batch, own.batch * shape.new_tokens // max(pieces))
     judged = Judged(own)
-    updaters = [Updater(judged, count) for count in pieces]
+    updaters = [Updater(judged, count, int(widths)) for count in pieces for widths in WIDTHS.value]
     peers, absent = comparison.start_peers(size, shape)
     try:
         laps = comparison.interleaved([*updaters, *peers], options.ROUNDS.value)
