@@ -127,7 +127,7 @@ class Policy(Protocol):
         """[V, D]: logits are hidden @ head.T; or an `ops.logprobs.Head` around it, where they are capped."""
         ...
 
-    def prefill(self, params: Params, prompts: Array, prompt_mask: Array) -> tuple[Cache, Array]:
+    def prefill(self, params: Params, prompts: Array, prompt_mask: Array, storage: Any = "auto") -> tuple[Cache, Array]:
         """Keys and values of the prompts, and [P, D], the hidden state that predicts the first response token."""
         ...
 
@@ -135,14 +135,17 @@ class Policy(Protocol):
         self,
         params: Params,
         tokens: Array,
-        index: Array,
+        column: Array,
         prompt_mask: Array,
         prompt_cache: Cache,
         response_cache: Cache,
+        starts: Array | None = None,
+        storage: Any = "auto",
+        most_widths: int = 1,
     ) -> tuple[Array, Cache]:
-        """Feeds response token number `index` [] of every row, [B]: [B, D], and the response cache updated in place."""
+        """Feeds one token to each of the first rows of a cache, [b]: [b, D], and the cache updated in place."""
         ...
 
-    def response_cache(self, batch: int, length: int) -> Cache:
-        """An empty cache for `batch` responses of at most `length` tokens."""
+    def response_cache(self, batch: int, length: int, storage: Any = "auto") -> Cache:
+        """An empty cache for `batch` responses of at most `length` tokens: a `models.kv_cache.KeysValues`."""
         ...

@@ -18,12 +18,12 @@ from entropy_rl.models.attention import MASKED, Manner
 from entropy_rl.models.kv_cache import KeysValues
 from entropy_rl.types import Array
 
-SMALLEST_WIDTH, MOST_WIDTHS = 64, 8  # columns read at least, if there are so many; programs for the reading of more
+SMALLEST_WIDTH = 64  # columns read at least, if there are so many
 
 
-def widths(length: int) -> list[int]:
-    """How many columns of a cache of `length` may be read at a time."""
-    count = max(1, min(MOST_WIDTHS, length // SMALLEST_WIDTH))
+def widths(length: int, most: int) -> list[int]:
+    """How many columns of a cache of `length` may be read at a time: at most so many choices, evenly spaced."""
+    count = max(1, min(most, length // SMALLEST_WIDTH))
     return [-(-length * number // count) for number in range(1, count + 1)]
 
 
@@ -36,6 +36,7 @@ def one_token(
     numbers: Array,
     prompt_mask: Array,
     manner: Manner,
+    most_widths: int,
 ) -> Array:
     """One new token per row attends to its prompt and to the filled part of its response cache.
 
@@ -48,6 +49,7 @@ def one_token(
       numbers: [b] int32 of the token in its response, or [] where all have the same.
       prompt_mask: [P, Q] bool.
       manner: of the layer.
+      most_widths: programs for reading more and more of the cache.
 
     Returns:
       [b, K, R, H].
@@ -67,7 +69,7 @@ def one_token(
         attended = _mix("PGKRQ,PKQH->PGKRH", by_prompt, prompt_cache, query.dtype).reshape(query.shape)
         return attended + _mix("BKRT,BKTH->BKRH", weights[..., prompt_width:], own, query.dtype)
 
-    choices = widths(length)
+    choices = widths(length, most_widths)
     if len(choices) == 1:
         return over(length, cache)
     chosen = sum((column >= width).astype(jnp.int32) for width in choices[:-1])

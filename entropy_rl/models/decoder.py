@@ -135,10 +135,9 @@ class Decoder:
             hidden, response_hidden = carry  # [P, Q, D], [B, T - 1, D]
             weights, own = inputs
             manner = self._manner(own)
-            query, key, value = self._project(weights, hidden, prompt_positions, own)
-            attended = attention.causal(query, key, value, prompt_mask, manner)
-            r_query, r_key, r_value = self._project(weights, response_hidden, positions, own)
-            r_attended = attention.shared_prompt(r_query, r_key, r_value, key, value, prompt_mask, manner)
+            prompt = self._project(weights, hidden, prompt_positions, own)
+            response = self._project(weights, response_hidden, positions, own)
+            attended, r_attended = attention.of_prompts_and_responses(prompt, response, prompt_mask, manner)
             hidden = self._finish(weights, hidden, attended)
             response_hidden = self._finish(weights, response_hidden, r_attended)
             return (hidden, response_hidden), None
@@ -160,7 +159,7 @@ class Decoder:
         def layer(hidden, inputs):
             weights, own = inputs
             query, key, value = self._project(weights, hidden, positions, own)
-            attended = attention.causal(query, key, value, prompt_mask, self._manner(own))
+            attended = attention.of_prompts((query, key, value), prompt_mask, self._manner(own))
             hidden = self._finish(weights, hidden, attended)
             return hidden, kv_cache.pack(key.swapaxes(1, 2), value.swapaxes(1, 2), storage)
 
@@ -237,7 +236,9 @@ class Decoder:
 
     def _manner(self, own: LayerConstants) -> attention.Manner:
         scale = self.head_width**-0.5 if self.query_scale is None else self.query_scale
-        return attention.Manner(scale, self.attention_softcap, own.window)
+        windows = tuple(window or UNLIMITED for window in self.layer_windows) if own.window is not None else ()
+        implementation = attention.choose(self.attention, self.heads, self.kv_heads, self.head_width)
+        return attention.Manner(scale, self.attention_softcap, own.window, windows, implementation)
 
     def _recomputed(self, layer: Any) -> Any:
         def kept_in_pieces(carry: Any, inputs: Any) -> Any:

@@ -17,6 +17,7 @@ from entropy_rl.types import Array
 Storage = Literal["auto", "float32", "bfloat16", "int8"]  # "auto": the policy's compute type
 STORAGES: tuple[Storage, ...] = ("auto", "float32", "bfloat16", "int8")
 LEVELS = 127
+LANES = 128  # numbers that a TPU computes with side by side
 SMALLEST = 1e-30  # a vector of zeros has a scale, too
 
 
@@ -62,6 +63,13 @@ def read(cache: KeysValues, layer: Array, rows: int, columns: int) -> KeysValues
     return jax.tree.map(piece, cache)
 
 
+def gathered(source: KeysValues, origins: Array) -> KeysValues:
+    """Rows [n] of a cache in a new one, copied one by one: a gather would turn the cache around and hold it twice."""
+    rows = origins.shape[0]
+    room = jax.tree.map(lambda leaf: jnp.zeros((leaf.shape[0], rows, *leaf.shape[2:]), leaf.dtype), source)
+    return move_rows(room, source, jnp.int32(rows), origins, jnp.arange(rows))
+
+
 def move_rows(target: KeysValues, source: KeysValues | None, count: Array, origins: Array, places: Array) -> KeysValues:
     """Copies rows, one after the other and in place.
 
@@ -89,5 +97,11 @@ def _quantized(vectors: Array) -> tuple[Array, Array]:
 
 
 def _as_written(array: Array) -> Array:
-    """In memory as its axes are written: left to itself the TPU compiler turns the cache around in every step."""
+    """In memory as its axes are written, where heads fill the lanes of a TPU.
+
+    Left to itself its compiler turns such a cache around in every step. Narrower heads would be padded, and there it
+    finds a good order by itself.
+    """
+    if array.ndim < 5 or array.shape[-1] % LANES:
+        return array
     return with_layout_constraint(array, Layout(tuple(range(array.ndim))))

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.stats
 
 from entropy_rl.ops import logprobs as scoring
 from entropy_rl.parallel.mesh import MeshShape, make_mesh
@@ -147,3 +148,25 @@ def _placed(mesh):
 
     placed = learner.place(mesh, TINY, AdamW(), with_reference=False).rollout_params
     return jax.tree.map(lambda array, leaf: jax.device_put(array, leaf.sharding), tiny_params(), placed)
+
+
+def test_sampled_tokens_have_the_frequencies_of_the_policy():
+    made = dataclasses.replace(engine(slots=600), group_size=2000, response_tokens=2)
+    rollout = jax.device_get(made(tiny_params(), ["abc"], [0], Purpose.TRAIN, 1.0))
+    first, second = rollout.responses.T
+    likeliest = np.bincount(first[first > 1]).argmax()  # of those that do not end the response
+    for tokens, context in ((first, []), (second[first == likeliest], [likeliest])):
+        expected = np.exp(_next_logprobs(context)) * len(tokens)
+        observed = np.bincount(tokens, minlength=TINY.vocab_size)
+        often = expected >= 5
+        groups = [np.append(counts[often], counts[~often].sum()) for counts in (observed, expected)]
+        assert len(tokens) > 100 and often.sum() >= 5
+        assert scipy.stats.chisquare(*groups).pvalue > 1e-3
+
+
+def _next_logprobs(context: list[int]) -> np.ndarray:
+    """[V] of the token that follows PROMPTS[0] and a few more."""
+    request = pack_prompts(["abc"], [0], Letters(), 5)
+    responses = np.asarray([[*context, 0, 0]], np.int32)
+    hidden = TINY.response_hidden(tiny_params(), request.tokens, request.mask, responses)[0, len(context)]
+    return np.asarray(jax.nn.log_softmax(scoring.token_logits(hidden, TINY.head(tiny_params()), jnp.float32(1.0))))
