@@ -42,6 +42,16 @@ def start_peers(size: workload.Size, shape: workload.Shape) -> tuple[list[subjec
     return started, absent
 
 
+def share_device() -> None:
+    """Leaves half of an accelerator's memory to a peer, if there is one. To be called before JAX makes its first array.
+
+    What the environment says already stays.
+    """
+    if any(python.value for python in PYTHONS.values()):
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+        os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", "0.5")
+
+
 def interleaved(taking_part: Sequence[subjects.Subject], rounds: int) -> dict[str, list[subjects.Laps]]:
     """Laps of each subject; the first of each is its warm-up. Who begins a round changes with it."""
     laps: dict[str, list[subjects.Laps]] = {subject.name: [] for subject in taking_part}

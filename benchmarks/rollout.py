@@ -148,6 +148,7 @@ def main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments {argv[1:]}")
     clock.pin(options.THREADS.value, options.CORE.value)
+    comparison.share_device()
     figures = measure(workload.SIZES[options.SIZE.value], options.shape())
     about = {"benchmark": "rollout", "size": options.SIZE.value, "shape": options.SHAPE.value, "unit": clock.unit()}
     about |= {"threads": options.THREADS.value, "rounds": options.ROUNDS.value}

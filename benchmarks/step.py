@@ -78,6 +78,7 @@ def main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments {argv[1:]}")
     clock.pin(options.THREADS.value, options.CORE.value)
+    comparison.share_device()
     size, shape = workload.SIZES[options.SIZE.value], options.shape()
     micro_batches = options.micro_batches([size.micro_batches])[0]
     figures = measure(size, shape, micro_batches)

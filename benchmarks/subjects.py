@@ -10,8 +10,11 @@ import subprocess
 import tempfile
 from typing import Any, Protocol
 
+import jax
+
 from benchmarks import clock, trainer, workload
 from entropy_rl.losses.policy_loss import PolicyLoss
+from entropy_rl.parallel import devices
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 SCRIPTS = "benchmarks.peers"
@@ -41,7 +44,9 @@ class Ours:
 
     def step(self, number: int) -> Laps:
         laps = self.trainer.step(number, self.loss, self.micro_batches)
-        return laps | {"peak_rss_GiB": round(clock.peak_memory(), 3)}
+        used = devices.memory_in_use(jax.devices()[0])
+        peak = None if used is None else round(used[1] / 2**30, 3)
+        return laps | {"peak_rss_GiB": round(clock.peak_memory(), 3), "peak_device_GiB": peak}
 
     def close(self) -> None:
         pass

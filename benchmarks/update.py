@@ -20,7 +20,6 @@ from benchmarks import ceilings, clock, comparison, limits, options, record, sub
 from entropy_rl.models import flops
 from entropy_rl.types import Experience
 
-
 WIDTHS = flags.DEFINE_list("widths", ["0"], "That responses are computed at, of each variant; 0: the trainer's choice.")
 
 
@@ -121,6 +120,7 @@ def main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments {argv[1:]}")
     clock.pin(options.THREADS.value, options.CORE.value)
+    comparison.share_device()
     size = workload.SIZES[options.SIZE.value]
     pieces = options.micro_batches([size.micro_batches])
     figures = measure(size, options.shape(), pieces)

@@ -113,12 +113,16 @@ class Turns:
         """Adds figures to this turn's line."""
         self._laps |= figures
 
-    def end(self, start: Lap) -> None:
-        """Tells this step's timings: `update` is the step less generation, reward and advantages."""
+    def end(self, start: Lap, after: Callable[[], dict[str, Any]] = dict) -> None:
+        """Tells this step's timings: `update` is the step less generation, reward and advantages.
+
+        Args:
+          after: further figures that are no part of the step's time.
+        """
         step, score = since(start), self._laps["score"]
         update = (round(step[0] - score[0], 4), round(step[1] - score[1], 4))
         peak = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 3)
-        self._tell(self._laps | {"update": update, "steps": step, "peak_rss_GiB": peak})
+        self._tell(self._laps | after() | {"update": update, "steps": step, "peak_rss_GiB": peak})
 
     def _tell(self, figures: dict[str, Any]) -> None:
         self._out.write(json.dumps(figures) + "\n")

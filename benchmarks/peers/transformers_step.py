@@ -90,6 +90,14 @@ def waited() -> None:
         torch.cuda.synchronize()
 
 
+def device_memory() -> float | None:
+    """GiB at most so far; what is cached goes back, because another process has its turn on the same device."""
+    if DEVICE == "cpu":
+        return None
+    torch.cuda.empty_cache()
+    return round(torch.cuda.max_memory_allocated() / 2**30, 3)
+
+
 def main() -> None:
     work = protocol.read_work()
     turns = protocol.Turns({name: importlib.metadata.version(name) for name in ("torch", "transformers")})
@@ -105,7 +113,7 @@ def main() -> None:
         turns.note(gen=gen, score=protocol.since(start), toks=int(lengths.sum()), longest=int(lengths.max()))
         learner.update(rows, lengths, advantages)
         waited()
-        turns.end(start)
+        turns.end(start, lambda: {"peak_device_GiB": device_memory()})
 
 
 if __name__ == "__main__":
