@@ -6,36 +6,65 @@ The softmax runs over both segments at once, so that the result is that of G ful
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 
+from entropy_rl.ops import partition
 from entropy_rl.types import Array
 
 QUERY_BLOCK = 512  # queries whose scores exist at a time
 MASKED = -1e30  # finite: a fully masked row averages its values instead of making NaN, and its loss is masked
 IMPLEMENTATIONS = ("auto", "xla", "cudnn", "splash")
+SPLASH_HEADS = 64  # the kernel's heads are multiples of this wide
+
+Projected = tuple[Array, Array, Array]  # queries [rows, length, K, R, H]; keys and values [rows, length, K, H]
 
 
-def choose(implementation: str) -> str:
-    """The implementation that a configuration's `attention` means on this machine.
+def choose(implementation: str, heads: int, kv_heads: int, head_width: int) -> Literal["xla", "splash"]:
+    """The implementation that a configuration's `attention` means for the program that is being made.
 
-    Only XLA's is built: the functions below, exact on every device, for every window, soft cap and padding. "auto" is
-    that one everywhere. "cudnn" (Ampere GPUs and newer, bfloat16) and "splash" (TPU) are names kept for the kernels to
-    come: they attend to one segment, and training here attends to two.
+    "xla" is the functions below, exact on every device. "splash" is a kernel for TPUs (splash.py): same attention, no
+    scores in memory. "auto" is the kernel where it can run, and "xla" elsewhere. "cudnn" is the name of a kernel that
+    is not built: cuDNN masks by a causal triangle, a window and lengths, and a left-padded prompt shared by several
+    responses is none of them.
+
+    Args:
+      implementation: of `IMPLEMENTATIONS`.
+      heads, kv_heads, head_width: N, K, H of the policy.
 
     Raises:
-      ValueError: for one that is not built, or that no device has.
+      ValueError: for one that is not built, that no device has, or that cannot run where it was asked for by name.
     """
-    if implementation in ("auto", "xla"):
-        return "xla"
-    if implementation in IMPLEMENTATIONS:
+    if implementation not in IMPLEMENTATIONS:
+        raise ValueError(f"policy.attention is {implementation!r}; choose {' or '.join(map(repr, IMPLEMENTATIONS))}")
+    if implementation == "cudnn":
         raise ValueError(
-            f"policy.attention is {implementation!r}, a kernel that is not available yet; write 'auto', which takes "
-            "the fastest implementation that is, or 'xla'"
+            "policy.attention is 'cudnn', a kernel that is not available: its masks cannot say that responses share a "
+            "prompt; write 'auto', which takes the fastest implementation that is, or 'xla'"
         )
-    raise ValueError(f"policy.attention is {implementation!r}; choose {' or '.join(map(repr, IMPLEMENTATIONS))}")
+    if implementation == "xla":
+        return "xla"
+    hindrance = _hindrance(heads, kv_heads, head_width)
+    if implementation == "splash" and hindrance:
+        raise ValueError(f"policy.attention is 'splash', {hindrance}; write 'auto', or 'xla'")
+    return "xla" if hindrance else "splash"
+
+
+def _hindrance(heads: int, kv_heads: int, head_width: int) -> str:
+    """Why the splash kernel cannot run, if it cannot."""
+    devices = partition.axis_sizes().get(partition.TENSOR, 1)
+    if partition.platform() != "tpu":
+        return f"a kernel for TPUs, and this program is for {partition.platform()}"
+    if head_width % SPLASH_HEADS:
+        return f"whose heads are multiples of {SPLASH_HEADS} wide, and policy.head_width is {head_width}"
+    if heads % devices or (kv_heads % devices and devices % kv_heads):
+        return (
+            f"which splits heads evenly over mesh.tensor = {devices} devices, and policy.heads = {heads}, "
+            f"policy.kv_heads = {kv_heads} do not split so"
+        )
+    return ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,11 +75,15 @@ class Manner:
       scale: of the scores.
       softcap: c in c * tanh(score / c), or None.
       window: [] int32; a token sees itself and the window - 1 tokens before it, across prompt and response. None: all.
+      windows: all that layers of the policy have.
+      implementation: of attention without a cache, as `choose` gives it.
     """
 
     scale: float
     softcap: float | None = None
     window: Array | None = None
+    windows: tuple[int, ...] = ()
+    implementation: Literal["xla", "splash"] = "xla"
 
     def scores(self, equation: str, query: Array, key: Array) -> Array:
         """Scaled, and capped where the layer does so, in float32."""
@@ -61,6 +94,32 @@ class Manner:
     def near(self, distance: Array) -> Array | bool:
         """Whether a key so many tokens back is within the window."""
         return True if self.window is None else distance < self.window
+
+
+def of_prompts(prompt: Projected, prompt_mask: Array, manner: Manner) -> Array:
+    """Prompts alone [P, Q, K, R, H]; see `causal`."""
+    if manner.implementation == "splash":
+        return _splash(prompt, None, prompt_mask, manner)[0]
+    return causal(*prompt, prompt_mask, manner)
+
+
+def of_prompts_and_responses(
+    prompt: Projected, response: Projected, prompt_mask: Array, manner: Manner
+) -> tuple[Array, Array]:
+    """Prompts [P, Q, K, R, H] and their responses [B, T, K, R, H]; see `causal` and `shared_prompt`."""
+    if manner.implementation == "splash":
+        return _splash(prompt, response, prompt_mask, manner)
+    attended = causal(*prompt, prompt_mask, manner)
+    return attended, shared_prompt(*response, *prompt[1:], prompt_mask, manner)
+
+
+def _splash(prompt: Projected, response: Projected | None, prompt_mask: Array, manner: Manner) -> tuple[Array, Any]:
+    from entropy_rl.models import splash  # its import takes seconds, and one kind of device runs it
+
+    return splash.attend(
+        prompt, response, prompt_mask,
+        scale=manner.scale, softcap=manner.softcap, windows=manner.windows, window=manner.window,
+    )  # fmt: skip
 
 
 def causal(query: Array, key: Array, value: Array, key_mask: Array, manner: Manner) -> Array:

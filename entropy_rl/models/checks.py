@@ -50,7 +50,7 @@ def validate(decoder: Decoder) -> None:
         rope.validate(decoder.rope_scaling)
     if decoder.lora is not None:
         decoder.lora.validate()
-    attention.choose(decoder.attention)
+    attention.choose(decoder.attention, decoder.heads, decoder.kv_heads, decoder.head_width)
 
 
 def _validate_windows(decoder: Decoder) -> None:

@@ -26,8 +26,7 @@ from entropy_rl.types import Array
 
 BLOCKS = (512, 256, 128)  # positions of a side of a block; the kernel counts in vectors of 128 lanes
 MOST_PADDING = 1.125  # a row may grow by so much for the sake of bigger blocks
-HEAD_WIDTHS = 64  # a head's width is a multiple of this
-TENSOR = "tensor"  # the mesh axis that heads are split over
+
 
 Projected = tuple[Array, Array, Array]  # queries [rows, length, K, R, H]; keys and values [rows, length, K, H]
 
@@ -97,9 +96,9 @@ def attend(
     if not axes:
         return local(prompt, response, prompt_mask, window)
     kv_heads, queries_per_head = prompt[0].shape[2:4]
-    copies = copies_of_heads(kv_heads, queries_per_head, axes.get(TENSOR, 1))
+    copies = copies_of_heads(kv_heads, queries_per_head, axes.get(partition.TENSOR, 1))
     rows: Any = None if prompt_mask.shape[0] % partition.batch_shards() else partition.batch_axes()
-    by_rows_and_heads = PartitionSpec(rows, None, TENSOR if TENSOR in axes else None)
+    by_rows_and_heads = PartitionSpec(rows, None, partition.TENSOR if partition.TENSOR in axes else None)
     split = jax.shard_map(
         local,
         in_specs=(by_rows_and_heads, by_rows_and_heads, PartitionSpec(rows), PartitionSpec()),
@@ -139,12 +138,16 @@ def _attend(
     softcap: float | None,
     windows: tuple[int, ...],
 ) -> tuple[Array, Array | None]:
-    prompts, width = prompt_mask.shape
-    group, length = (0, 1) if response is None else (response[0].shape[0] // prompts, response[0].shape[1])
+    prompts = prompt_mask.shape[0]
+    group, given = (0, 1) if response is None else (response[0].shape[0] // prompts, response[0].shape[1])
+    width, length = aligned(prompt_mask.shape[1]), aligned(given)
     total, block = row_length(width + group * length)
-    pieces = [prompt] if response is None else [prompt, response]
+    pieces = [_lengthened(prompt, width, left=True)]
+    if response is not None:
+        pieces.append(_lengthened(response, length, left=False))
     query, key, value = (_rows(parts, total) for parts in zip(*pieces, strict=True))  # [P, N or K, S, H]
-    segments = jnp.pad(prompt_mask.astype(jnp.int32), ((0, 0), (0, total - width)), constant_values=1)
+    segments = _lengthened(prompt_mask.astype(jnp.int32), width, left=True)
+    segments = jnp.pad(segments, ((0, 0), (0, total - width)), constant_values=1)
 
     def under(window: int) -> Array:
         attend = kernel.make_splash_mha(
@@ -165,9 +168,20 @@ def _attend(
         which = jnp.argmax(jnp.minimum(window, total) == jnp.asarray(kinds))
         attended = jax.lax.switch(which, [functools.partial(under, kind) for kind in kinds])
     attended = attended.swapaxes(1, 2).reshape(prompts, total, *prompt[0].shape[2:])  # [P, S, K, R, H]
+    of_prompts = attended[:, width - prompt_mask.shape[1] : width]
     if response is None:
-        return attended[:, :width], None
-    return attended[:, :width], attended[:, width : width + group * length].reshape(response[0].shape)
+        return of_prompts, None
+    of_responses = attended[:, width : width + group * length]
+    return of_prompts, of_responses.reshape(prompts * group, length, *prompt[0].shape[2:])[:, :given]
+
+
+def aligned(length: int) -> int:
+    """A little more than a length, so that blocks begin where a prompt or a response does; short ones stay."""
+    for block in BLOCKS:
+        padded = -(-length // block) * block
+        if padded <= length * MOST_PADDING:
+            return padded
+    return length
 
 
 def row_length(positions: int) -> tuple[int, int]:
@@ -184,6 +198,16 @@ def _blocks(side: int) -> kernel.BlockSizes:
         block_q=side, block_kv=side, block_kv_compute=side,
         block_q_dkv=side, block_kv_dkv=side, block_kv_dkv_compute=side, block_q_dq=side, block_kv_dq=side,
     )  # fmt: skip
+
+
+def _lengthened(tree: Any, length: int, left: bool) -> Any:
+    """Arrays [rows, positions, ...] with zeros on one side."""
+
+    def lengthen(array: Array) -> Array:
+        more = length - array.shape[1]
+        return jnp.pad(array, ((0, 0), (more, 0) if left else (0, more)) + ((0, 0),) * (array.ndim - 2))
+
+    return jax.tree.map(lengthen, tree)
 
 
 def _rows(pieces: Sequence[Array], total: int) -> Array:
