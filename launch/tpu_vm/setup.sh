@@ -48,7 +48,7 @@ TREE=TREE
 if $DRY_RUN; then run tar -czf "$ARCHIVE" --null -T "$LIST"; else pack; fi
 
 # The file for the secrets is made with its mode before anything is written into it.
-on_workers all "umask 077; touch .entropy_rl_secrets; echo worker \$(hostname) tree=\$(cat entropy_rl_run/tree 2>/dev/null)" ||
+on_workers all "umask 077; touch .entropy_rl_secrets; chmod 600 .entropy_rl_secrets; echo worker \$(hostname) tree=\$(cat entropy_rl_run/tree 2>/dev/null)" ||
     require_all any "ssh works"
 require_all any "ssh works"
 if [[ -f $SECRETS ]]; then

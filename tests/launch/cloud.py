@@ -50,6 +50,7 @@ if [[ -f $folder/crash ]]; then
     exit 1
 fi
 trap 'echo saved; rm -f "$run/workdir"; exit 143' TERM
+[[ -f $folder/stubborn ]] && trap '' TERM
 printf '{"config": {"schedule": {"steps": 7}}, "flat": {"seed": 0, "steps": %s}}' "$steps" >"$folder/config.json"
 printf '%s' "$folder" >"$run/workdir"
 until [[ -f $folder/metrics.00001.jsonl ]] && (($(wc -l <"$folder/metrics.00001.jsonl") >= steps)); do sleep 0.1; done

@@ -150,7 +150,7 @@ class Cloud:
                     "INTERPRETER": os.environ["INTERPRETER"],
                     "BUCKET_FOLDER": str(FOLDER / "bucket"),
                     "TPU_NAME": name,
-                    "GRACE_SECONDS": "5",
+                    "GRACE_SECONDS": "3",
                 },
                 stdin=subprocess.DEVNULL,
             )
@@ -185,7 +185,7 @@ class Cloud:
             there = self.home(name, number) / path
             if ":" in source and not there.exists():
                 fail(f"scp: {path}: No such file or directory")
-            shutil.copy(there, target) if ":" in source else shutil.copy(source, there)
+            shutil.copyfile(there, target) if ":" in source else shutil.copyfile(source, there)
 
     def storage(self, verb: str, positional: list[str], flags: dict[str, str]) -> None:
         places = [FOLDER / "bucket" / url.removeprefix("gs://") for url in positional if url.startswith("gs://")]

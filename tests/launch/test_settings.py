@@ -101,6 +101,7 @@ def secrets(cloud, mode: int = 0o600) -> None:
 def test_secrets_reach_the_training_and_no_command_line_or_log(cloud):
     secrets(cloud)
     cloud.active()
+    (cloud.home(0) / ".entropy_rl_secrets").touch(0o644)  # whoever left it there
     results = [
         cloud.script(line)
         for line in (
@@ -112,8 +113,8 @@ def test_secrets_reach_the_training_and_no_command_line_or_log(cloud):
     ]
     assert [result.returncode for result in results] == [0, 0, 0, 0]
     assert "token of 13 letters" in results[2].stdout
-    sent = cloud.home(1) / ".entropy_rl_secrets"
-    assert sent.stat().st_mode & 0o777 == 0o600
+    for number in range(2):
+        assert (cloud.home(number) / ".entropy_rl_secrets").stat().st_mode & 0o777 == 0o600
     shown = "".join(result.stdout + result.stderr for result in results) + str(cloud.commands)
     logs = (cloud.home(0) / "entropy_rl_run" / "log").read_text()
     tree = cloud.home(0) / "entropy_rl" / "launch"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import pathlib
 import shutil
 import subprocess
@@ -350,6 +351,41 @@ def test_the_number_of_hosts_is_what_the_cloud_says(cloud):
     ready(cloud)
     result = cloud.script(TRAIN)
     assert "the training runs on 4 workers" in result.stderr
+    assert "4x4, 16 chips, 4 workers" in cloud.script("tpu_vm/status.sh").stdout
+
+
+def test_several_slices_are_set_up_and_started_together(cloud):
+    cloud.settings["NUM_SLICES"] = "2"
+    for script in ("tpu_vm/create.sh", "tpu_vm/setup.sh", TRAIN):
+        result = cloud.script(script)
+        assert result.returncode == 0, result.stderr
+    assert "the training runs on 4 workers" in result.stderr
+    assert "--node-count=2 --node-prefix=slice" in cloud.said("queued-resources create")[0]
+    for name in ("slice-0", "slice-1"):
+        assert "--processes=4" in (cloud.home(1, name) / "entropy_rl_run" / "log").read_text()
+    assert "4 of 4 running" in cloud.script("tpu_vm/status.sh").stdout
+
+
+def test_a_training_has_a_session_of_its_own_that_outlives_the_connection(cloud):
+    ready(cloud)
+    cloud.script(TRAIN)
+    pid = int((cloud.home(0) / "entropy_rl_run" / "pid").read_text())
+    assert os.getsid(pid) == pid
+
+
+@pytest.mark.slow
+def test_a_training_that_goes_on_saving_is_waited_for_and_given_up_only_when_told(cloud):
+    ready(cloud)
+    (cloud.bucket / "request").mkdir()
+    (cloud.bucket / "request" / "stubborn").touch()
+    cloud.script(TRAIN)
+    result = cloud.script("tpu_vm/stop.sh")
+    assert result.returncode == 1
+    assert "the training is still saving; run this again, or with --now" in result.stderr
+    child = (cloud.home(0) / "entropy_rl_run" / "child").read_text()
+    assert cloud.script("tpu_vm/stop.sh --now").returncode == 0
+    state = pathlib.Path(f"/proc/{child}/stat")
+    assert not state.exists() or " Z " in state.read_text()  # ended, or waiting to be buried
 
 
 @pytest.mark.skipif(not shutil.which("gcloud"), reason="no Google Cloud CLI on this machine")
