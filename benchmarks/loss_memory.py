@@ -3,16 +3,13 @@
 Run:  python benchmarks/loss_memory.py                      (B * T = 4096 tokens, V = 151,936, D = 512, float32)
       python benchmarks/loss_memory.py --dense --vocabulary=37984      (the dense figure of this size takes 10 GiB)
 
-Prints one JSON line: GiB resident above the inputs at most and process-CPU seconds of one call, compiled before, and
+Prints a summary and one JSON line: GiB resident above the inputs at most, process-CPU seconds of a compiled call, and
 with --check_gradient the relative distance of tiled and dense gradients at a small size. The loss is
 -mean(logprob) - .01 mean(entropy).
 """
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -23,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl import app, flags
 
-from benchmarks import clock, options
+from benchmarks import clock, options, record
 from entropy_rl.ops.logprobs import logprobs_and_entropies
 from entropy_rl.types import Array
 
@@ -109,12 +106,17 @@ def main(argv: Sequence[str]) -> None:
 
     extra = peak_above(run)
     wall, cpu = clock.since(start[0])
-    record = shape | {"dense": DENSE.value, "extra_GiB": round(extra, 3), "wall": wall, "cpu": cpu}
-    record["logits_GiB"] = round(shape["batch"] * shape["length"] * shape["vocabulary"] * 4 / 2**30, 3)
+    found = (
+        {"benchmark": "loss_memory"}
+        | shape
+        | {"dense": DENSE.value, "extra_GiB": round(extra, 3), "wall": wall, "cpu": cpu}
+    )
+    found["logits_GiB"] = round(shape["batch"] * shape["length"] * shape["vocabulary"] * 4 / 2**30, 3)
     if CHECK_GRADIENT.value:
         small = {"batch": 4, "length": CHECKED_TOKENS, "vocabulary": shape["vocabulary"] // SMALLER, "width": 64}
-        record["gradient_distance"] = gradient_distance(**small)
-    sys.stdout.write(json.dumps(record | {"load": os.getloadavg()}) + "\n")
+        found["gradient_distance"] = gradient_distance(**small)
+    text = f"{found['extra_GiB']:.2f} GiB above the inputs, {cpu:.1f} cpu-s; logits alone {found['logits_GiB']:.2f} GiB"
+    record.emit(text, found, options.SAVE.value)
 
 
 if __name__ == "__main__":
