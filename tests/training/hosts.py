@@ -8,7 +8,8 @@ import pathlib
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 from tests.training.resuming import CONFIG_FILE, REPOSITORY
 
@@ -60,6 +61,16 @@ def training(
         for process in processes:
             process.kill()
             process.wait(10)
+
+
+def wait_until(
+    condition: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 300.0, pause: float = 0.05
+) -> None:
+    """Returns when the condition holds or the process has ended; two processes need the cores more than this one."""
+    limit = time.monotonic() + seconds
+    while not condition() and process.poll() is None:
+        assert time.monotonic() < limit, "the run did not get there"
+        time.sleep(pause)
 
 
 def log_of(workdir: pathlib.Path, process: int) -> pathlib.Path:

@@ -67,7 +67,7 @@ def test_whoever_waits_in_vain_for_another_host_says_so(tmp_path):
 def test_a_killed_process_ends_the_other_within_a_minute_and_a_restart_resumes(bases, tmp_path, victim):
     workdir, whole = tmp_path / "run", tmp_path / "whole"
     with hosts.training(workdir, bases, *SHORT) as processes:
-        resuming.wait_until(lambda: bool(finished_checkpoints(workdir)), processes[0])
+        hosts.wait_until(lambda: bool(finished_checkpoints(workdir)), processes[0])
         processes[victim].kill()
         killed = time.monotonic()
         assert processes[1 - victim].wait(90) in LOST
@@ -85,7 +85,7 @@ def test_a_killed_process_ends_the_other_within_a_minute_and_a_restart_resumes(b
 def test_a_frozen_process_ends_the_other_within_a_minute(bases, tmp_path):
     workdir = tmp_path / "run"
     with hosts.training(workdir, bases, "--set=steps=30") as processes:
-        resuming.wait_until(lambda: last_step(workdir) >= 1, processes[0])
+        hosts.wait_until(lambda: last_step(workdir) >= 1, processes[0])
         os.kill(processes[1].pid, signal.SIGSTOP)
         frozen = time.monotonic()
         assert processes[0].wait(90) in LOST
@@ -156,9 +156,9 @@ def lives(workdir: pathlib.Path, bases: pathlib.Path, kills: int, seed: int, *fl
         before, victim = finished_checkpoints(workdir), chance.randint(0, 1)
         goal = max(before, default=0) + chance.randint(1, 5)
         with hosts.training(workdir, bases, *flags) as processes:
-            resuming.wait_until(lambda: last_step(workdir) >= goal, processes[0], 240)  # noqa: B023 - called at once
+            hosts.wait_until(lambda: last_step(workdir) >= goal, processes[0])  # noqa: B023 - called at once
             if number % 2:
-                resuming.wait_until(lambda: resuming.is_saving(workdir), processes[0], 240)
+                hosts.wait_until(lambda: resuming.is_saving(workdir), processes[0], pause=0.003)
             else:
                 time.sleep(chance.uniform(0.0, 1.0))
             figures["in a save"] += resuming.is_saving(workdir)
