@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.special
 import scipy.stats
 
 from entropy_rl.ops import logprobs as scoring
@@ -169,4 +170,5 @@ def _next_logprobs(context: list[int]) -> np.ndarray:
     request = pack_prompts(["abc"], [0], Letters(), 5)
     responses = np.asarray([[*context, 0, 0]], np.int32)
     hidden = TINY.response_hidden(tiny_params(), request.tokens, request.mask, responses)[0, len(context)]
-    return np.asarray(jax.nn.log_softmax(scoring.token_logits(hidden, TINY.head(tiny_params()), jnp.float32(1.0))))
+    logits = np.asarray(scoring.token_logits(hidden, TINY.head(tiny_params()), jnp.float32(1.0)), np.float64)
+    return logits - scipy.special.logsumexp(logits)
