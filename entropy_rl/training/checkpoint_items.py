@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import orbax.checkpoint as ocp
 from etils import epath
 
-from entropy_rl.training.checksums import path_name, tree_checksums
-from entropy_rl.types import Params
+from entropy_rl.training.checksums import computed, named, path_name, tree_checksums
+from entropy_rl.types import Array, Params
 
 
 class DamagedError(ValueError):
@@ -37,9 +37,13 @@ def opened(item: Any, name: str) -> dict[str, Any]:
     return item["content"]
 
 
-def describe(tree: Any) -> dict[str, list[Any]]:
-    """path -> [checksum, dtype, shape] of every array."""
-    checksums = tree_checksums(tree)
+def describe(tree: Any, sums: Array | None = None) -> dict[str, list[Any]]:
+    """path -> [checksum, dtype, shape] of every array.
+
+    Args:
+      sums: what `checksums.computed` gave for the tree; None to compute it now.
+    """
+    checksums = named(tree, computed(tree) if sums is None else sums)
     leaves = {path_name(path): leaf for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]}
     return {name: [checksums[name], str(leaf.dtype), list(leaf.shape)] for name, leaf in leaves.items()}
 

@@ -30,7 +30,7 @@ from jax.experimental import multihost_utils
 from orbax.checkpoint import checkpoint_managers as policies
 
 from entropy_rl.training import checkpoint_items as items
-from entropy_rl.types import Params
+from entropy_rl.types import Array, Params
 
 BEST_METRIC = "validation/pass@1"
 
@@ -97,6 +97,7 @@ class Checkpoints:
         data: Mapping[str, Any],
         meta: Mapping[str, Any],
         metrics: Mapping[str, float] | None = None,
+        sums: Array | None = None,
     ) -> None:
         """Starts to write a checkpoint. The state may be donated or changed as soon as this returns.
 
@@ -105,6 +106,7 @@ class Checkpoints:
           state: a pytree of arrays; None and empty tuples in it are structure and survive.
           data, meta: JSON values with text keys.
           metrics: figures of this step; `best_metric` is looked up here.
+          sums: of the state, as `checksums.computed` gives them; computed here if None.
 
         Raises:
           OSError: if there is no room; it names the folder, the space needed and what is still intact.
@@ -115,7 +117,7 @@ class Checkpoints:
             self._set_damaged_aside()
             self._require_space(needed)
             self._needed = needed
-            meta = {**meta, "leaves": items.describe(state)}
+            meta = {**meta, "leaves": items.describe(state, sums)}
             best = None if self._best_metric is None else (metrics or {}).get(self._best_metric)
             self._manager.save(
                 step,

@@ -30,12 +30,22 @@ def tree_checksums(tree: Any) -> dict[str, int]:
     Returns:
       path -> checksum in [0, 2^32). Leaves that are None are not leaves to JAX and are left out.
     """
+    return named(tree, computed(tree))
+
+
+def computed(tree: Any) -> Array | None:
+    """The checksums on the devices, for `named`: dispatched, not awaited; None of a tree without leaves."""
+    leaves = jax.tree.leaves(tree)
+    return _checksums(leaves) if leaves else None
+
+
+def named(tree: Any, sums: Array | None) -> dict[str, int]:
+    """What `computed` gave for a tree, by path; waits for it. The arrays of the tree themselves are not read."""
     leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
-    if not leaves:
+    if sums is None:
         return {}
-    sums = _checksums([leaf for _, leaf in leaves])
-    sums = np.asarray(sums.addressable_data(0))  # replicated: every process reads its own copy
-    return {path_name(path): int(value) for (path, _), value in zip(leaves, sums, strict=True)}
+    values = np.asarray(sums.addressable_data(0))  # replicated: every process reads its own copy
+    return {path_name(path): int(value) for (path, _), value in zip(leaves, values, strict=True)}
 
 
 def path_name(path: Any) -> str:

@@ -25,13 +25,15 @@ from entropy_rl.training.interrupts import Interrupted, Leaving, stop_requests
 from entropy_rl.training.judging import is_correct
 from entropy_rl.training.refinement import Refined, refine
 from entropy_rl.training.session import Session, open_session
+from entropy_rl.training.warm_up import compile_ahead
 from entropy_rl.training.workdirs import Run
 from entropy_rl.types import Experience
 
 
 def run(
-    config: Config, workdir: str, allow_changes: Iterable[str] = (), bases: str | None = None, profile: str = ""
-) -> Run:
+    config: Config, workdir: str, allow_changes: Iterable[str] = (), bases: str | None = None, profile: str = "",
+    warm_up: bool = False,
+) -> Run:  # fmt: skip
     """Trains, or goes on with what the workdir holds; ends with the test and summary.json.
 
     Args:
@@ -41,6 +43,7 @@ def run(
       allow_changes: paths of other fields that may differ from those the workdir was started with; "all" for any.
       bases: folder of cached warm starts; `bases` beside the workdir if None.
       profile: "3:5" takes an XProf trace of the steps three to five, into the workdir's folder `profile`.
+      warm_up: compile every program before the first step, if compiled programs are kept (parallel/compilation.py).
 
     Returns:
       The finished run, from which metrics and summary are read.
@@ -62,6 +65,8 @@ def run(
             with open_session(config, folder, bases) as session:
                 session.stop, stop.opened = stop, True
                 session.profiler = profiling.Profiler(traced, folder)
+                if warm_up:
+                    compile_ahead(session.config, session.engine)
                 return _train(session)
         except KeyboardInterrupt:
             if stop.opened:
@@ -236,13 +241,15 @@ def _rescored_refinements(session: Session, experience: Experience, rows: np.nda
 @profiling.phase("update")
 def _update(session: Session, experience: Experience) -> dict[str, Any]:
     """All optimiser steps of a rollout; dispatched one after another and read back once."""
-    config = session.config
+    config, session.prepared = session.config, None
     measured = []
     pieces = mini_batches(experience, config.update.mini_batches, config.update.epochs, config.seed, session.step)
     for number, mini_batch in enumerate(pieces):
         key = session.update_key(number)
         session.state, figures = session.update(session.state, mini_batch, config.loss, config.optimizer, key)
         measured.append(figures)
+    if jax.default_backend() != "cpu":  # where programs run one after another
+        session.prepare()
     return metrics.reduce([jax.device_get(figures) for figures in measured])
 
 

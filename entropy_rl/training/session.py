@@ -26,6 +26,7 @@ from entropy_rl.training import (
     advice,
     alarms,
     checkpoints,
+    checksums,
     collect,
     display,
     goodput,
@@ -103,6 +104,7 @@ class Session:
     goodput: goodput.Goodput = dataclasses.field(default_factory=lambda: goodput.Goodput(time.time()))
     profiler: profiling.Profiler = dataclasses.field(default_factory=profiling.Profiler)
     pool: Pool | None = None  # of workers that judge
+    prepared: tuple[TrainState, Array, Array | None] | None = None  # checks of a state, under way
     saving: float | None = None  # seconds that the last save blocked; part of the next step's record
 
     @property
@@ -131,6 +133,11 @@ class Session:
         """Of optimiser step `number` of this RL step; used once."""
         root = jax.random.fold_in(jax.random.key(self.config.seed), Purpose.UPDATE)
         return jax.random.fold_in(jax.random.fold_in(root, self.step), number)
+
+    def prepare(self) -> None:
+        """Asks the devices now for what a save will ask of them: later they may be busy for minutes with a rollout."""
+        kept = learner.saved(self.state)
+        self.prepared = self.state, _all_finite(self.state.params), checksums.computed(kept)
 
     def mark(self) -> tuple[Any, ...]:
         """Where the run stands in its data, for `rewind`."""
@@ -161,7 +168,11 @@ class Session:
         if self.saved == self.step:
             return
         started = time.perf_counter()
-        if not bool(_all_finite(self.state.params)):
+        if self.prepared is None or self.prepared[0] is not self.state:  # as it is after a move of the reference
+            self.prepare()
+        _, finite, sums = self.prepared or (None, True, None)
+        self.prepared = None
+        if not bool(finite):
             raise alarms.NonFiniteError(self.step, "a parameter", float("nan"), self.saved)
         if self.pending is not None:
             alarms.raise_if_not_finite(self.step, self.pending["measured"], self.saved)
@@ -179,7 +190,7 @@ class Session:
         validated = self.is_due(self.config.evaluation.every) and self.pending is None
         best = self.validation if validated else None
         self.checkpoints.save(
-            self.step, learner.saved(self.state), data, {"config": overrides.flatten(self.config)}, best
+            self.step, learner.saved(self.state), data, {"config": overrides.flatten(self.config)}, best, sums
         )
         self.saved, self.saving = self.step, time.perf_counter() - started
 

@@ -1,0 +1,46 @@
+"""A run saved on eight devices goes on with four, with one, and with eight again; its metrics stay what they were."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from etils import epath
+
+from entropy_rl import training
+from tests.training.resuming import CONFIG_FILE, MEASURED_IN_SECONDS, REPOSITORY
+
+TOLERANCE = 1e-4
+
+
+def go_on(workdir: pathlib.Path, bases: pathlib.Path, devices: int, steps: int) -> None:
+    command = [sys.executable, "-m", "entropy_rl.train", f"--config={CONFIG_FILE}", f"--workdir={workdir}"]
+    command += [f"--bases={bases}", "--set", "rollout.prompts=16", "--set", f"steps={steps}"]
+    flags = f"--xla_force_host_platform_device_count={devices}"
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert f"{devices} x" in done.stderr  # so many there were
+
+
+@pytest.mark.slow
+def test_a_run_moved_between_meshes_has_the_metrics_of_the_run_that_stayed(tmp_path):
+    bases = tmp_path / "bases"
+    go_on(tmp_path / "whole", bases, devices=8, steps=8)
+    for devices, steps in ((8, 2), (4, 4), (1, 6), (8, 8)):
+        go_on(tmp_path / "moved", bases, devices, steps)
+    whole, moved = (training.Run(epath.Path(tmp_path / name)) for name in ("whole", "moved"))
+    assert [record["step"] for record in moved.metrics] == list(range(9))
+    differences = {}
+    for mine, theirs in zip(whole.metrics, moved.metrics, strict=True):
+        for name in mine.keys() | theirs.keys():
+            if not name.startswith(MEASURED_IN_SECONDS):
+                differences[mine["step"], name] = abs(mine[name] - theirs[name])
+    worst = max(differences, key=lambda place: differences[place])
+    assert differences[worst] <= TOLERANCE, (worst, differences[worst])
+    for name, value in whole.summary["test"].items():
+        np.testing.assert_allclose(moved.summary["test"][name], value, atol=TOLERANCE, err_msg=name)
