@@ -18,5 +18,5 @@ def get_config() -> Config:
         "tpu_v5e_16_qwen25_1_5b",
         MeshShape(fsdp=16),
         rollout={"pieces": 2, "slots": 384, "buckets": 3},
-        update={"micro_batches": 2},
+        update={"micro_batches": 2, "buckets": 2},
     )

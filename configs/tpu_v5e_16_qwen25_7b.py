@@ -18,5 +18,5 @@ def get_config() -> Config:
         "tpu_v5e_16_qwen25_7b",
         MeshShape(fsdp=4, tensor=4),
         rollout={"pieces": 4, "slots": 64, "buckets": 3},
-        update={"micro_batches": 8},
+        update={"micro_batches": 8, "buckets": 2},
     )

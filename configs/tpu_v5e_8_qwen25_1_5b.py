@@ -18,5 +18,5 @@ def get_config() -> Config:
         "tpu_v5e_8_qwen25_1_5b",
         MeshShape(fsdp=8),
         rollout={"pieces": 2, "slots": 128, "buckets": 3},
-        update={"micro_batches": 4},
+        update={"micro_batches": 4, "buckets": 2},
     )

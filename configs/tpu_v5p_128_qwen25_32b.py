@@ -18,5 +18,5 @@ def get_config() -> Config:
         "tpu_v5p_128_qwen25_32b",
         MeshShape(fsdp=8, tensor=8),
         rollout={"pieces": 2, "slots": 1024, "buckets": 3},
-        update={"micro_batches": 4},
+        update={"micro_batches": 4, "buckets": 2},
     )

@@ -18,5 +18,5 @@ def get_config() -> Config:
         "tpu_v5p_16_qwen25_7b",
         MeshShape(fsdp=8),
         rollout={"pieces": 2, "slots": 512, "buckets": 3},
-        update={"micro_batches": 4},
+        update={"micro_batches": 4, "buckets": 2},
     )

@@ -94,7 +94,7 @@ def _checked(program: Program, config: Config, hardware: Hardware) -> Checked:
         return _failed(program, work, time.perf_counter() - started, str(error))
     ended = time.perf_counter()
     memory, text = compiled.memory_analysis(), compiled.as_text() or ""
-    collectives = tuple(hlo.collectives(text, longest=program.response_tokens or 1))
+    collectives = tuple(hlo.collectives(text, longest=program.turns))
     peak = max(memory.peak_memory_in_bytes, memory.argument_size_in_bytes)
     return Checked(
         program, work, traced - started, ended - traced, memory.argument_size_in_bytes, memory.output_size_in_bytes,

@@ -70,7 +70,7 @@ class Collective:
         return self.bytes * factors.get(self.kind, share)
 
 
-def collectives(text: str, longest: int = 1) -> list[Collective]:
+def collectives(text: str, longest: float = 1) -> list[Collective]:
     """The collectives of a program.
 
     Args:
@@ -133,15 +133,18 @@ def _computations(text: str) -> dict[str, list[str]]:
     return found
 
 
-def _times(computations: dict[str, list[str]], longest: int) -> Counter[str]:
+def _times(computations: dict[str, list[str]], longest: float) -> Counter[str]:
     """How often each computation runs, from the entry down."""
-    times: Counter[str] = Counter()
+    times: Counter[str] = Counter()  # of whole numbers, but for loops of an average number of turns
 
-    def visit(name: str, factor: int) -> None:
-        times[name] += factor
+    def visit(name: str, factor: float) -> None:
+        times[name] += factor  # type: ignore[assignment]
         for line in computations.get(name, ()):
             if loop := _WHILE.search(line):
-                visit(loop[2], factor * _trips(computations.get(loop[1], []), longest))
+                trips = _trips(computations.get(loop[1], []))
+                if trips is None:  # of loops within each other, the innermost turns
+                    trips = 1 if _holds_open_loop(computations, loop[2]) else longest
+                visit(loop[2], factor * trips)
             for called, branches in _CALLED.findall(line):
                 for each in re.findall(r"[\w.\-]+", branches) or [called]:
                     visit(each, factor)
@@ -150,9 +153,22 @@ def _times(computations: dict[str, list[str]], longest: int) -> Counter[str]:
     return times
 
 
-def _trips(condition: list[str], longest: int) -> int:
+def _trips(condition: list[str]) -> int | None:
+    """Of a loop whose condition compares with a constant; None of another."""
     numbers = [int(n) for line in condition for n in re.findall(r"s32\[\](?:\{[^}]*\})? constant\((\d+)\)", line)]
-    return max(numbers) if numbers else longest
+    return max(numbers) if numbers else None
+
+
+def _holds_open_loop(computations: dict[str, list[str]], name: str) -> bool:
+    """Whether there is a loop in it that ends by what it computed."""
+    for line in computations.get(name, ()):
+        if loop := _WHILE.search(line):
+            if _trips(computations.get(loop[1], [])) is None or _holds_open_loop(computations, loop[2]):
+                return True
+        called = re.search(r" call\(.*to_apply=%([\w.\-]+)", line)
+        if called and _holds_open_loop(computations, called[1]):
+            return True
+    return False
 
 
 def _instructions(lines: list[str]) -> Iterator[tuple[str, tuple[Shape, ...], str]]:

@@ -19,9 +19,10 @@ from entropy_rl.config import Config
 from entropy_rl.parallel import sharding
 from entropy_rl.parallel.devices import concrete
 from entropy_rl.references import EmaReference, ResetReference
+from entropy_rl.rollout import buckets
 from entropy_rl.rollout.engine import Engine
 from entropy_rl.rollout.generation import generate
-from entropy_rl.training import experience, judging, learner, references
+from entropy_rl.training import experience, judging, learner, length_buckets, references
 from entropy_rl.training.engines import make_engine
 from entropy_rl.training.update import compiled_proxy, compiled_rescore, compiled_update, compiled_values
 from entropy_rl.types import Array, Experience, Rollout
@@ -47,6 +48,8 @@ class Program:
       beside: bytes on each device that a run keeps beside its arguments.
       prompts, responses: rows that it computes; 0 where it computes none.
       prompt_tokens, response_tokens: their lengths, at most.
+      turns: of loops that end by what they computed, at most, or on average where there are several in its place.
+      waves: of responses that are decoded after each other, for want of slots.
     """
 
     name: str
@@ -62,6 +65,8 @@ class Program:
     responses: int = 0
     prompt_tokens: int = 0
     response_tokens: int = 0
+    turns: float = 1.0
+    waves: int = 1
 
     def lower(self) -> Any:
         """Traced and lowered, not yet compiled."""
@@ -119,10 +124,17 @@ class _Run:
 
     def sampling(self, name: str, engine: Engine, prompts: int, times: float) -> Program:
         """`generate` for so many prompts; the learner's state stays on the device meanwhile."""
+        shards = self.mesh.size // self.mesh.shape["tensor"]
+        shards, slots = (shards if prompts % shards == 0 else 1), engine.options()["slots"]
+        chain = buckets.plan(
+            prompts // shards, engine.group_size, engine.prompt_tokens, engine.response_tokens, -(-slots // shards),
+            engine.options()["buckets"],
+        )  # fmt: skip
+        waves = math.ceil(prompts // shards * engine.group_size / chain[0])
         return Program(
             name, ROLLOUT, "sampling", generate, self._generate_arguments(engine, prompts), self.mesh,
             engine.options(), times, self.beside_rollout(), prompts, prompts * engine.group_size,
-            engine.prompt_tokens, engine.response_tokens,
+            engine.prompt_tokens, engine.response_tokens, engine.response_tokens * waves / len(chain), waves,
         )  # fmt: skip
 
     def beside_rollout(self) -> int:
@@ -183,22 +195,29 @@ class _Run:
         return Program(
             name, BETWEEN, "scoring", function, arguments, self.mesh, options or {}, times, beside, prompts,
             prompts * self.engine.group_size, self.engine.prompt_tokens, self.engine.response_tokens,
+            self.turns(arguments[-1], self.config.update.mini_batches * self.config.update.micro_batches),
         )  # fmt: skip
+
+    def turns(self, part: Experience | Rollout, micro_batches: int) -> float:
+        """Micro-batches at full length, shared between the loops of all widths."""
+        with jax.set_mesh(self.mesh):
+            cut = length_buckets.cut(part, micro_batches, self.config.update.buckets)
+        return math.ceil(cut.bundles / cut.at_once(cut.length)) / len(cut.widths)
 
     def scoring(self) -> Iterator[Program]:
         """In the order of the loop, which adds what each gives to the experience: another structure, other program."""
         config, requires, fields = self.config, self.config.loss.requires, self.fields() - ADDED
         fields -= {"rollout_logprobs"} - requires
-        pieces = config.update.mini_batches * config.update.micro_batches
+        pieces, widths = config.update.mini_batches * config.update.micro_batches, config.update.buckets
         if config.with_critic:
             arguments = (self.params, self.state.critic, self.rollout)
-            yield self.scored("values", compiled_values(config.policy, pieces, config.update.buckets), arguments)
+            yield self.scored("values", compiled_values(config.policy, pieces, widths), arguments)
         stages = (
             ("rescoring of refinements", config.refinement is not None, "off_policy"),
             ("rescoring", config.update.rescore, "rollout_logprobs"),
             ("reference log-probs", "reference_logprobs" in requires, "reference_logprobs"),
         )
-        rescore, seen = compiled_rescore(config.policy, pieces, config.update.buckets), set()
+        rescore, seen = compiled_rescore(config.policy, pieces, widths), set()
         for name, wanted, added in stages:
             if wanted and fields not in seen:
                 seen.add(fields)
@@ -206,9 +225,7 @@ class _Run:
             fields = fields | ({added} if wanted else set())
         if "proxy_logprobs" in requires:
             whole = self.experience(config.rollout.prompts, fields)
-            yield self.scored(
-                "proxy", compiled_proxy(config.policy, pieces, config.update.buckets), (self.params, whole)
-            )
+            yield self.scored("proxy", compiled_proxy(config.policy, pieces, widths), (self.params, whole))
 
     def of_mini_batches(self) -> Iterator[Program]:
         config, update = self.config, self.config.update
@@ -226,6 +243,7 @@ class _Run:
         yield Program(
             "update", UPDATE, "update", function, arguments, self.mesh, {}, steps, held, prompts,
             prompts * self.engine.group_size, self.engine.prompt_tokens, self.engine.response_tokens,
+            self.turns(part, update.micro_batches),
         )  # fmt: skip
 
     def fields(self) -> frozenset[str]:

@@ -74,7 +74,7 @@ def work(program: Program, config: Config) -> Work:
     policy = config.policy
     if program.kind == "sampling":
         done = flops.forward(policy, prompts, responses)
-        replicas = devices // program.mesh.shape["tensor"]
+        replicas = program.waves * devices // program.mesh.shape["tensor"]  # the weights are read again for each wave
         return Work(done / devices, done / devices, flops.decode_bytes(policy, prompts, responses, replicas) / devices)
     if program.kind == "scoring":
         done = flops.forward(policy, prompts, responses)
