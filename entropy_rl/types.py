@@ -36,12 +36,16 @@ class Rollout:
 
 @flax.struct.dataclass
 class Experience:
-    """What the update reads. A mini-batch is whole groups; optional fields are there if a method requires them."""
+    """What the update reads. A mini-batch is whole groups; optional fields are there if a method requires them.
+
+    A response mask may have holes: text that the policy did not write, such as a tool's answer. Its tokens are context
+    to those after them and have no loss and no statistics. The last True ends a response; what follows is padding.
+    """
 
     prompts: Array  # [P, Q] int32
     prompt_mask: Array  # [P, Q] bool
     responses: Array  # [B, T] int32
-    response_mask: Array  # [B, T] bool; may have holes
+    response_mask: Array  # [B, T] bool; may have holes; its last True is the end of the response
     advantages: Array  # [B, T] float32
     old_logprobs: Array  # [B, T] float32, nats
     temperature: Array  # [B] float32

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 
 from entropy_rl.ops import certainty
 from entropy_rl.parallel.rows import local_rows
@@ -18,6 +20,7 @@ from entropy_rl.rewards.reward import Completion, GroupReward, in_process
 from entropy_rl.rewards.scoring import ACCIDENTS, score_all, score_groups
 from entropy_rl.rewards.task_accuracy import TaskAccuracy
 from entropy_rl.rollout.engine import Engine
+from entropy_rl.training import length_buckets, processes
 from entropy_rl.types import Array, Params, Policy, Rollout
 
 RIGHT = 1.0  # the raw score of a right answer
@@ -54,11 +57,21 @@ def judge(
       pool: of `open_pool`; judges what is not sure to end.
     """
     judged = completions(engine, rollout, certainties)
-    reward = reward or TaskAccuracy(task)
-    if isinstance(reward, GroupReward):
-        return score_groups(reward, problems, judged, [] if anchors is None else completions(engine, anchors), pool)
-    repeated = [problem for problem in problems for _ in range(len(judged) // len(problems))]
-    return score_all(reward, repeated, judged, pool)
+    elder = [] if anchors is None else completions(engine, anchors)
+    judges = reward or TaskAccuracy(task)
+
+    def scored() -> list[Verdict]:
+        if isinstance(judges, GroupReward):
+            return score_groups(judges, problems, judged, elder, pool)
+        repeated = [problem for problem in problems for _ in range(len(judged) // len(problems))]
+        return score_all(judges, repeated, judged, pool)
+
+    return agreed(engine.mesh, scored) if jax.process_count() > 1 else scored()
+
+
+def agreed(mesh: Mesh, judge: Callable[[], list[Verdict]]) -> list[Verdict]:
+    """The verdicts of one process for all that hold the same rows."""
+    return processes.leaders(mesh, judge, dataclasses.asdict, lambda value: Verdict(**value))
 
 
 def require_working(verdicts: Sequence[Verdict]) -> None:
@@ -90,9 +103,13 @@ def completions(engine: Engine, rollout: Rollout, certainties: Array | None = No
 @functools.partial(jax.jit, static_argnames="policy")
 def self_certainties(params: Params, rollout: Rollout, *, policy: Policy) -> Array:
     """[B, T] nats: see ops/certainty.py. One more pass over the rollout, for the rewards that ask for it."""
-    hidden = policy.response_hidden(params, rollout.prompts, rollout.prompt_mask, rollout.responses)
     head = policy.head(params)
-    return certainty.self_certainty(hidden, head, rollout.responses, rollout.temperature, rollout.logprobs)
+
+    def score(part: Rollout) -> Array:
+        hidden = policy.response_hidden(params, part.prompts, part.prompt_mask, part.responses)
+        return certainty.self_certainty(hidden, head, part.responses, part.temperature, part.logprobs)
+
+    return length_buckets.score(length_buckets.cut(rollout, buckets=0), score, rollout)
 
 
 def is_correct(verdicts: Sequence[Verdict]) -> np.ndarray:

@@ -28,7 +28,7 @@ from entropy_rl.losses.value_loss import ClippedValueLoss
 from entropy_rl.ops.optimizer import AdamW
 from entropy_rl.parallel import sharding
 from entropy_rl.parallel.mesh import MeshShape, make_mesh
-from entropy_rl.training import learner
+from entropy_rl.training import learner, length_buckets
 from entropy_rl.training import update as updating
 from entropy_rl.types import Experience
 from tests.policies import TINY, example_experience, tiny_params
@@ -47,8 +47,10 @@ LOSSES = {
 }
 CRITIC = PolicyLoss(ClippedSurrogate(), gates=(CLIP_COV,), value_loss=ClippedValueLoss(coefficient=0.5))
 MESHES = {"1": MeshShape(1, 1, 1), "8x1x1": MeshShape(8, 1, 1), "2x2x2": MeshShape(2, 2, 2)}
-CUTS = [(mesh, micro_batches) for mesh in MESHES for micro_batches in (1, 2, 8)][1:]
-CRITIC_CUTS = [("1", 8), ("8x1x1", 1), ("2x2x2", 2)]
+ONE_WIDTH = [(mesh, micro_batches, 1) for mesh in MESHES for micro_batches in (1, 2, 8)][1:]
+CUTS = [*ONE_WIDTH, ("1", 2, 3), ("8x1x1", 1, 3), ("2x2x2", 2, 2)]  # mesh, micro-batches, buckets
+CRITIC_CUTS = [("1", 8, 1), ("8x1x1", 1, 1), ("2x2x2", 2, 3)]
+SMALLEST_PIECE = 64  # tokens: several micro-batches of each width
 
 
 @functools.cache
@@ -61,7 +63,9 @@ def batch(version: int) -> Experience:
     return dataclasses.replace(experience, policy_version=version_b, values=values, returns=returns)
 
 
-def updated(loss: PolicyLoss, shape: MeshShape, micro_batches: int, steps: int = STEPS) -> tuple[Any, list[np.ndarray]]:
+def updated(
+    loss: PolicyLoss, shape: MeshShape, micro_batches: int, buckets: int = 1, steps: int = STEPS
+) -> tuple[Any, list[np.ndarray]]:
     """Parameters, and those of a critic, after the updates; and the tokens selected before each."""
     mesh = make_mesh(shape, jax.devices()[: int(np.prod([shape.data, shape.fsdp, shape.tensor]))])
     optimizer = AdamW(learning_rate=1e-2)
@@ -69,7 +73,7 @@ def updated(loss: PolicyLoss, shape: MeshShape, micro_batches: int, steps: int =
     state = learner.initialise(
         placement, optimizer, lambda: jax.tree.map(jnp.copy, tiny_params()), with_reference=False
     )
-    step = updating.compiled_update(TINY, micro_batches, placement.state_shardings)
+    step = updating.compiled_update(TINY, micro_batches, placement.state_shardings, buckets)
     chosen, selected = jax.jit(functools.partial(selection, loss=loss)), []
     for number in range(steps):
         experience = jax.device_put(batch(number % 2), sharding.rows(mesh))
@@ -101,10 +105,12 @@ def main() -> None:
     rows, critic = [], sys.argv[1:] == ["critic"]
     loss, cuts = (CRITIC, CRITIC_CUTS) if critic else (LOSSES["both"], CUTS)
     exact, picked = updated(loss, MESHES["1"], 1)
-    for mesh, micro_batches in cuts:
-        params, again = updated(loss, MESHES[mesh], micro_batches)
+    length_buckets.SMALLEST_PIECE = SMALLEST_PIECE
+    for mesh, micro_batches, buckets in cuts:
+        params, again = updated(loss, MESHES[mesh], micro_batches, buckets)
         otherwise = sum(int((a != b).sum()) for a, b in zip(picked, again, strict=True))
-        rows.append([mesh, micro_batches, difference(exact, params), sum(int(a.sum()) for a in picked), otherwise])
+        selected = sum(int(a.sum()) for a in picked)
+        rows.append([mesh, micro_batches, buckets, difference(exact, params), selected, otherwise])
     sys.stdout.write(json.dumps(rows) + "\n")
 
 
