@@ -5,8 +5,8 @@ Run:  python benchmarks/compile_time.py --size=S
 
 Each measurement is a fresh process with a cache of its own: the first run of a pair finds it empty, the second finds
 what the first left. Prints a table and one JSON line: process-CPU seconds of the first step less those of the second
-(compiling, or reading what was compiled), the programs that it compiled, and those of them that took a hundredth of that time
-or more: the others are single operations outside of any program.
+(compiling, or reading what was compiled), the programs that it compiled, and those of them that took a hundredth of
+that time or more: the others are single operations outside of any program.
 """
 
 from __future__ import annotations
