@@ -103,8 +103,8 @@ remedy_of() {
         ZONE) printf 'a zone that has the accelerator, such as us-central1-a (gcloud compute tpus locations list)' ;;
         TPU_NAME) printf 'a name for the TPU machine, such as entropy-rl' ;;
         QUEUED_RESOURCE_ID) printf 'a name for the request, such as entropy-rl' ;;
-        ACCELERATOR_TYPE) printf 'what to ask for, such as v5litepod-16 (gcloud compute tpus accelerator-types list)' ;;
-        RUNTIME_VERSION) printf 'the software of the machine, such as v2-alpha-tpuv5-lite (gcloud compute tpus versions list)' ;;
+        ACCELERATOR_TYPE) printf 'what to ask for, such as v5litepod-16 (gcloud compute tpus tpu-vm accelerator-types list)' ;;
+        RUNTIME_VERSION) printf 'the software of the machine, such as v2-alpha-tpuv5-lite (gcloud compute tpus tpu-vm versions list)' ;;
         BUCKET) printf "a bucket in the zone's region (gcloud storage buckets list)" ;;
         CLUSTER) printf 'the GKE cluster (gcloud container clusters list)' ;;
         NODE_POOL) printf 'a node pool with TPUs (gcloud container node-pools list)' ;;

@@ -43,7 +43,7 @@ runtime_for() {
 
 check_machine() {
     local types versions wanted found
-    ask types "$ACCELERATOR_TYPE" gcloud compute tpus accelerator-types list "${WHERE[@]}" "--format=value(type)" ||
+    ask types "$ACCELERATOR_TYPE" gcloud compute tpus tpu-vm accelerator-types list "${WHERE[@]}" "--format=value(type)" ||
         fail "listing the accelerators of $ZONE"
     [[ -n $types ]] || die "$ZONE has no TPUs; take another ZONE (gcloud compute tpus locations list)"
     grep -qxF -- "$ACCELERATOR_TYPE" <<<"$types" ||

@@ -134,6 +134,13 @@ restart() {
     if ! script run "${training[@]}" && still_there; then failed "the training could not be resumed"; fi
 }
 
+# How many workers tell of another training than this one, such as the last one on a machine that was kept.
+strangers() {
+    local run
+    run=$(printf '%s' "$(printf '%s\n' "${training[@]}" "--workdir=$WORKDIR" "--processes=$HOSTS")" | cksum | cut -d ' ' -f 1)
+    grep ' run=' <<<"$OUTPUT" | grep -vc " run=$run\$" || true
+}
+
 # One look at the workers of a machine that is there.
 watch_workers() {
     on_workers all "$LOOK" || true
@@ -159,7 +166,10 @@ watch_workers() {
         return
     fi
     silence=0
-    if (($(answers running) == HOSTS)); then
+    if (($(strangers) > 0)); then
+        if (($(answers running) > 0)); then die "another training runs on $QUEUED_RESOURCE_ID; launch/tpu_vm/stop.sh stops it"; fi
+        start
+    elif (($(answers running) == HOSTS)); then
         started=true unsettled=0
         note_machine
         read_progress

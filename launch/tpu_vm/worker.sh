@@ -22,8 +22,9 @@ answer() {
     printf 'worker %s %s\n' "$(hostname)" "$*"
 }
 
+# After a reboot the number may be that of anybody.
 alive() {
-    [[ -f $STATE/pid ]] && kill -0 "$(cat "$STATE/pid")" 2>/dev/null
+    [[ -f $STATE/pid ]] && grep -qs supervise "/proc/$(cat "$STATE/pid")/cmdline"
 }
 
 install_tree() {
@@ -65,7 +66,13 @@ start() {
     rm -f "$STATE/exit_status" "$STATE/stopped" "$STATE/pid"
     setsid bash "${BASH_SOURCE[0]}" supervise "$@" </dev/null >>"$STATE/log" 2>&1 &
     local deadline=$((SECONDS + 10))
-    until [[ -f $STATE/pid || -f $STATE/exit_status ]] || ((SECONDS > deadline)); do sleep 0.05; done
+    until [[ -f $STATE/pid || -f $STATE/exit_status ]]; do
+        if ((SECONDS > deadline)); then
+            answer failed "to start; see $STATE/log"
+            exit 1
+        fi
+        sleep 0.05
+    done
     answer started
 }
 
@@ -96,19 +103,22 @@ supervise() {
 }
 
 status() {
-    local code tree
-    tree=$(cat "$STATE/tree" 2>/dev/null || printf none)
+    local code details
+    details="tree=$(cat "$STATE/tree" 2>/dev/null || printf none)"
+    if [[ -f $STATE/command ]]; then details+=" run=$(cksum <"$STATE/command" | cut -d ' ' -f 1)"; fi
+    code=$(cat "$STATE/exit_status" 2>/dev/null || true)
     if alive; then
-        answer running "tree=$tree"
+        answer running "$details"
     elif [[ -f $STATE/stopped ]]; then
-        answer stopped "exit=$(cat "$STATE/exit_status" 2>/dev/null) tree=$tree"
-    elif [[ -f $STATE/exit_status ]]; then
-        code=$(cat "$STATE/exit_status")
-        if [[ $code == 0 ]]; then answer finished "tree=$tree"; else answer failed "exit=$code tree=$tree"; fi
+        answer stopped "exit=$code $details"
+    elif [[ $code == 0 ]]; then
+        answer finished "$details"
+    elif [[ -n $code ]]; then
+        answer failed "exit=$code $details"
     elif [[ -f $STATE/pid ]]; then
-        answer lost "tree=$tree" # the machine went down under it
+        answer lost "$details" # the machine went down under it
     else
-        answer idle "tree=$tree"
+        answer idle "$details"
     fi
 }
 

@@ -3,7 +3,7 @@
 TPU = "compute tpus"
 FLAGS = {
     "auth list": "--filter",
-    f"{TPU} accelerator-types list": "--zone",
+    f"{TPU} tpu-vm accelerator-types list": "--zone",
     f"{TPU} tpu-vm versions list": "--zone",
     f"{TPU} tpu-vm describe": "--zone",
     f"{TPU} tpu-vm ssh": "--zone --worker --command --internal-ip",

@@ -154,6 +154,19 @@ def test_a_kept_machine_is_not_deleted(cloud):
     assert result.returncode == 0
     assert cloud.state["request"] == ["ACTIVE"]
     assert "the machine is kept and paid for until launch/tpu_vm/delete.sh" in result.stderr
+    other = UP.replace("c.py", "d.py").replace("steps=3", "steps=5")  # that one is finished says nothing of this one
+    assert cloud.script(other).returncode == 0
+    assert cloud.step == 5
+
+
+def test_another_training_on_the_machine_is_not_disturbed(cloud):
+    cloud.active()
+    cloud.script("tpu_vm/setup.sh")
+    cloud.script("tpu_vm/run.sh --config=other.py --set steps=99")
+    result = cloud.script(UP)
+    assert result.returncode == 1
+    assert "another training runs on request; launch/tpu_vm/stop.sh stops it" in result.stderr
+    assert "1 of 1 running" in cloud.script("tpu_vm/status.sh").stdout
 
 
 @pytest.mark.slow
