@@ -86,9 +86,7 @@ def test_signals_at_any_moment_also_in_saves_and_evaluations_lose_no_finished_st
     workdir, bases, chance, waited = tmp_path / "run", tmp_path / "bases", random.Random(0), []
     for number in range(8):
         process = resuming.start(workdir, bases)
-        goal = resuming.last_step(workdir) + chance.randint(
-            1, 3
-        )  # at least 1: before, Python itself may still be starting
+        goal = resuming.last_step(workdir) + chance.randint(1, 3)  # not 0: Python itself might still be starting
         resuming.wait_until(lambda: resuming.last_step(workdir) >= goal, process)  # noqa: B023 - called at once
         if number % 3 == 0:
             resuming.wait_until(lambda: resuming.is_saving(workdir), process)

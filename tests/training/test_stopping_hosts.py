@@ -1,0 +1,36 @@
+"""SIGTERM to one real process of several: all leave after the same update, over the store that a pod would use."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+from entropy_rl.training.interrupts import EXIT_CODE
+from tests.training.hosts import free_port, start_module
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("asked", [[0], [1], [0, 1]])
+def test_processes_leave_together_when_one_or_all_are_asked(tmp_path, asked):
+    port = str(free_port())
+    started = [
+        start_module("tests.training.stopping_hosts", [port, str(number), "2", str(tmp_path)], tmp_path / "log", 1)
+        for number in range(2)
+    ]
+    try:
+        deadline = time.monotonic() + 120
+        while not all((tmp_path / f"{number}.updates").exists() for number in range(2)):
+            assert time.monotonic() < deadline and not any(process.poll() for process in started)
+            time.sleep(0.01)
+        for number in asked:
+            started[number].send_signal(signal.SIGTERM)
+        asked_at = time.monotonic()
+        assert [process.wait(60) for process in started] == [EXIT_CODE] * 2, (tmp_path / "log").read_text()[-3000:]
+        assert time.monotonic() - asked_at < 30
+    finally:
+        for process in started:
+            process.kill()
+    left = [(tmp_path / f"{number}.left").read_text() for number in range(2)]
+    assert left[0] == left[1]
