@@ -44,7 +44,7 @@ def everyones(value: Any, place: str) -> list[Any]:
     if processes == 1:
         return [value]
     client, number = store(), next(_numbers)
-    client.key_value_set(f"exchange/{number}/{me}", json.dumps([place, value]))
+    client.key_value_set(f"exchange/{number}/{me}", json.dumps([place, value], default=_number))
     with watchdog.waiting(place):
         found = [
             json.loads(client.blocking_key_value_get(f"exchange/{number}/{process}", _PATIENCE_MS))
@@ -57,6 +57,11 @@ def everyones(value: Any, place: str) -> list[Any]:
         each = "; ".join(f"process {process} is at {there!r}" for process, there in enumerate(places))
         raise Disagreement(f"processes took different branches: {each}")
     return [value for _, value in found]
+
+
+def _number(value: Any) -> Any:
+    """NumPy's numbers, which rewards like to return."""
+    return value.item()
 
 
 def meet(place: str) -> None:

@@ -6,6 +6,7 @@ is looked up, never assumed to be one stretch. All responses to a prompt share a
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -42,6 +43,56 @@ def _own_parts(mesh: Mesh, size: int) -> list[tuple[slice, ...]]:
     return [part for part in parts if part is not None]
 
 
+@dataclasses.dataclass(frozen=True)
+class Team:
+    """Processes that hold the same rows: one of its own for each, unless "tensor" reaches over hosts.
+
+    Attributes:
+      number: which of the `count` teams, by the order of their rows.
+      members: process numbers; the first leads: what only one may do for these rows, such as judging, it does.
+    """
+
+    number: int
+    count: int
+    members: tuple[int, ...]
+
+    @property
+    def leads(self) -> bool:
+        return self.members[0] == jax.process_index()
+
+
+@functools.lru_cache(maxsize=16)
+def teams(mesh: Mesh) -> tuple[tuple[int, ...], ...]:
+    """The processes of each team.
+
+    Raises:
+      ValueError: if two processes share some rows and not others.
+    """
+    by_row = mesh.devices.reshape(-1, mesh.shape["tensor"])  # batch axes come first
+    held: dict[int, list[int]] = {}
+    for row, devices in enumerate(by_row):
+        for process in sorted({device.process_index for device in devices}):
+            held.setdefault(process, []).append(row)
+    members: dict[tuple[int, ...], list[int]] = {}
+    for process, rows in held.items():
+        members.setdefault(tuple(rows), []).append(process)
+    if sum(map(len, members)) != len(by_row) or len({len(rows) for rows in members}) > 1:
+        raise ValueError(
+            f"on the mesh {dict(mesh.shape)} the rows of a batch do not fall to whole hosts; choose mesh.tensor as a "
+            "divisor or a multiple of the devices of a host"
+        )
+    return tuple(tuple(members[rows]) for rows in sorted(members))
+
+
+def team(mesh: Mesh) -> Team:
+    """This process's."""
+    if jax.process_count() == 1:
+        return Team(0, 1, (jax.process_index(),))
+    every = teams(mesh)
+    number = next(number for number, members in enumerate(every) if jax.process_index() in members)
+    return Team(number, len(every), every[number])
+
+
 def from_local_rows(mesh: Mesh, rows: Any) -> Any:
     """Global arrays from this process's own rows of each; on one process, those rows on its devices.
 
@@ -71,7 +122,7 @@ def own_slots(mesh: Mesh, slots: int) -> int:
     if jax.process_count() == 1:
         return slots
     pieces = local_shards(mesh)
-    return -(-slots // (jax.process_count() * pieces)) * pieces
+    return -(-slots // (team(mesh).count * pieces)) * pieces
 
 
 def beside(array: Array, rows: np.ndarray) -> Array:

@@ -16,7 +16,7 @@ from jax.sharding import Mesh
 
 from entropy_rl.config import Config
 from entropy_rl.parallel import sharding
-from entropy_rl.parallel.rows import from_local_rows, local_rows
+from entropy_rl.parallel.rows import from_local_rows, local_rows, team
 from entropy_rl.problem import Problem, Verdict
 from entropy_rl.rewards.reward import ACCURACY, raw_accuracy
 from entropy_rl.rollout.engine import Engine, ahead
@@ -70,9 +70,10 @@ def open_stream(config: Config, engine: Engine) -> Stream:
     return Stream(config.task, config.seed, config.curriculum, None if within else engine.fits)
 
 
-def saved(stream: Stream, carried: Sequence[Group]) -> dict[str, Any]:
+def saved(stream: Stream, carried: Sequence[Group], mesh: Mesh) -> dict[str, Any]:
     """What a checkpoint must hold of the data: JSON values, the same on every process."""
-    return {"stream": stream.state(), "carried": processes.everyones(groups.encoded(carried), "groups carried over")}
+    every = processes.of_teams(mesh, groups.encoded(carried), "groups carried over")
+    return {"stream": stream.state(), "carried": every}
 
 
 def restored(data: Mapping[str, Any], stream: Stream, engine: Engine, prompts: int) -> list[Group]:
@@ -82,8 +83,8 @@ def restored(data: Mapping[str, Any], stream: Stream, engine: Engine, prompts: i
       prompts: P of a step, of all processes.
     """
     stream.restore(data["stream"])
-    number = jax.process_count()
-    mine = processes.share_of(data["carried"], jax.process_index(), number, prompts // number - 1)
+    mine = team(engine.mesh)
+    mine = processes.share_of(data["carried"], mine.number, mine.count, prompts // mine.count - 1)
     return groups.decoded(mine, stream, engine.prompt_tokens, engine.response_tokens, engine.tokenizer.pad_id)
 
 
@@ -106,7 +107,7 @@ def collect(session: Session, params: Any, clock: metrics.Stopwatch) -> Batch:
             rounds.append(_round(session, params, clock))
             return groups.split(rounds[-1].drawn, rounds[-1].rollout, rounds[-1].verdicts)
 
-        count = session.config.rollout.prompts // jax.process_count()
+        count = session.config.rollout.prompts // team(session.engine.mesh).count
         another = functools.partial(processes.any_of, place=f"step {session.step + 1}: another round")
         refilled = groups.refill(sampling, session.carried, count, sample, another)
         session.carried, figures = refilled.carried, processes.figures(refilled.figures, "figures of the filter")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import jax
@@ -12,7 +12,7 @@ from jax.sharding import Mesh
 from entropy_rl.parallel import exchange
 from entropy_rl.parallel.rows import from_local_rows as from_local_rows
 from entropy_rl.parallel.rows import local_rows as local_rows
-from entropy_rl.parallel.rows import own_rows
+from entropy_rl.parallel.rows import own_rows, team, teams
 from entropy_rl.parallel.rows import settled as settled
 
 T = TypeVar("T")
@@ -42,13 +42,29 @@ def merged(mesh: Mesh, values: Sequence[Any], place: str) -> list[Any]:
     """The JSON values of a whole batch in its order, from those of each process's own rows."""
     if jax.process_count() == 1:
         return list(values)
-    size = len(values) * jax.process_count()
+    size = len(values) * team(mesh).count
     rows = own_rows(mesh, size).tolist()
     whole: list[Any] = [None] * size
     for theirs, part in exchange.everyones([rows, list(values)], place):
         for row, value in zip(theirs, part, strict=True):
             whole[row] = value
     return whole
+
+
+def leaders(
+    mesh: Mesh, make: Callable[[], list[T]], to_json: Callable[[T], Any], of_json: Callable[[Any], T]
+) -> list[T]:
+    """What the first process of each team makes, for all of the team: a verdict may depend on the time that it took."""
+    if jax.process_count() == 1 or all(len(members) == 1 for members in teams(mesh)):
+        return make()
+    mine = [to_json(value) for value in make()] if team(mesh).leads else None
+    return [of_json(value) for value in exchange.everyones(mine, "what leaders made")[team(mesh).members[0]]]
+
+
+def of_teams(mesh: Mesh, value: Any, place: str) -> list[Any]:
+    """A JSON value of each team, in their order."""
+    found = exchange.everyones(value, place)
+    return found if jax.process_count() == 1 else [found[members[0]] for members in teams(mesh)]
 
 
 def figures(measured: dict[str, float], place: str) -> dict[str, float]:

@@ -17,7 +17,7 @@ from entropy_rl.rewards.task_accuracy import TaskAccuracy
 from entropy_rl.rollout.engine import Engine
 from entropy_rl.rollout.sampling import Purpose
 from entropy_rl.training import processes
-from entropy_rl.training.judging import is_correct
+from entropy_rl.training.judging import agreed, is_correct
 from entropy_rl.types import Params, Rollout
 
 
@@ -75,7 +75,9 @@ def refine(
     completions = [
         Completion(engine.text(tokens), len(tokens), bool(end)) for tokens, end in zip(answers, finished, strict=False)
     ]
-    judged = score_all(reward or TaskAccuracy(task), [problems[g] for g in asked], completions)
+    judged = agreed(
+        engine.mesh, lambda: score_all(reward or TaskAccuracy(task), [problems[g] for g in asked], completions)
+    )
     fits = [len(tokens) <= engine.response_tokens for tokens in answers]
     joining = {
         last[g]: (answers[slot], judged[slot])

@@ -178,7 +178,7 @@ class Session:
             alarms.raise_if_not_finite(self.step, self.pending["measured"], self.saved)
         self.writers.flush()
         data = {
-            **collect.saved(self.stream, self.carried),
+            **collect.saved(self.stream, self.carried, self.engine.mesh),
             "pending": None if self.pending is None else streams.plain(self.pending),
             "base": self.base,
             "validation": self.validation,

@@ -1,0 +1,38 @@
+"""Who takes part in a run is complete and makes sense before anything waits for it."""
+
+from __future__ import annotations
+
+import pytest
+
+from entropy_rl.parallel import exchange
+from entropy_rl.parallel.distributed import Hosts, joined
+
+
+def test_the_environment_says_what_flags_do_not(monkeypatch):
+    monkeypatch.setenv("JAX_COORDINATOR_ADDRESS", "10.0.0.1:8476")
+    monkeypatch.setenv("JAX_NUM_PROCESSES", "4")
+    monkeypatch.setenv("JAX_PROCESS_ID", "3")
+    assert Hosts().completed() == Hosts("10.0.0.1:8476", 4, 3)
+    assert Hosts(process=1).completed().process == 1
+
+
+@pytest.mark.parametrize(
+    "hosts", [Hosts("10.0.0.1", 2, 0), Hosts("10.0.0.1:1", 2, 2), Hosts("10.0.0.1:1", 2), Hosts("10.0.0.1:1", 0, 0)]
+)
+def test_half_said_is_refused_with_what_is_needed(hosts, monkeypatch):
+    for name in ("JAX_NUM_PROCESSES", "JAX_PROCESS_ID"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ValueError, match=r"needs --coordinator=HOST:PORT, --processes=N and --process_id in 0 .. N-1"):
+        hosts.completed()
+
+
+def test_fewer_processes_than_expected_are_refused_at_once():
+    with pytest.raises(ValueError, match="1 processes take part, but 4 were to"), joined(Hosts(processes=4)):
+        pytest.fail("the run began")
+
+
+def test_a_single_process_is_let_through_with_its_own_errors():
+    with pytest.raises(KeyError), joined():
+        raise KeyError("mine")
+    assert exchange.everyones({"a": float("inf")}, "here") == [{"a": float("inf")}]
+    assert exchange.firsts(3, "here") == 3

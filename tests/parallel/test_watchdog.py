@@ -1,0 +1,62 @@
+"""What a process concludes from the signs of life of the others."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from entropy_rl.parallel import watchdog
+from entropy_rl.parallel.watchdog import EXIT_CODE, SILENT_SECONDS, STALL_SECONDS, Watchdog
+
+
+@pytest.fixture
+def watch(monkeypatch):
+    monkeypatch.setattr(watchdog, "_PERIOD", 3600.0)  # its own thread never looks
+    return Watchdog(store=None, process=0, processes=2)
+
+
+def beat(number: int, at: str = "", waited: float = 0.0) -> str:
+    return json.dumps({"n": number, "at": at, "for": waited, "host": "vm"})
+
+
+def signs(*beats: str, **others: dict[int, str]) -> dict[str, Any]:
+    return {"beat": dict(enumerate(beats)), "failed": {}, "over": {}, **others}
+
+
+def test_a_process_that_goes_on_beating_is_left_alone(watch):
+    assert watch.trouble(signs(beat(1), beat(1)), 0.0) is None
+    assert watch.trouble(signs(beat(9), beat(2)), SILENT_SECONDS + 1) is None
+
+
+def test_a_silent_process_is_lost_and_named(watch):
+    assert watch.trouble(signs(beat(1), beat(1)), 0.0) is None
+    message, code = watch.trouble(signs(beat(9), beat(1)), SILENT_SECONDS + 1)
+    assert message.startswith("process 1 on vm has given no sign of life for 41 s") and code == EXIT_CODE
+
+
+def test_a_process_that_has_ended_in_order_is_not_missed(watch):
+    assert watch.trouble(signs(beat(1), beat(1)), 0.0) is None
+    assert watch.trouble(signs(beat(9), beat(1), over={1: "yes"}), SILENT_SECONDS + 1) is None
+
+
+def test_a_failure_is_passed_on_with_its_exit_code_but_not_ones_own(watch):
+    failed = {1: json.dumps(["process 1 on vm failed: no room", 1])}
+    assert watch.trouble(signs(beat(1), beat(1), failed=failed), 0.0) == ("process 1 on vm failed: no room", 1)
+    assert watch.trouble(signs(beat(1), beat(1), failed={0: failed[1]}), 0.0) is None
+
+
+def test_processes_that_wait_for_different_things_are_told_so(watch):
+    long = STALL_SECONDS + 1
+    message, _ = watch.trouble(signs(beat(1, "step 3", long), beat(1, "device results", long)), 0.0)
+    assert "process 0 on vm for step 3; process 1 on vm for device results" in message
+    assert watch.trouble(signs(beat(2, "step 3", long), beat(2, "step 3", long)), 1.0) is None
+    assert watch.trouble(signs(beat(3, "step 3", long), beat(3, "", 0.0)), 2.0) is None  # it works: for hours, perhaps
+    assert watch.trouble(signs(beat(4, "step 3", long), beat(4, "device results", 5.0)), 3.0) is None
+
+
+def test_the_outermost_wait_is_the_one_that_is_told():
+    with watchdog.waiting("the verdicts"), watchdog.waiting("device results"):
+        assert watchdog._Station.label == "the verdicts"
+    assert watchdog._Station.label == ""
