@@ -163,10 +163,11 @@ def _holds_open_loop(computations: dict[str, list[str]], name: str) -> bool:
     """Whether there is a loop in it that ends by what it computed."""
     for line in computations.get(name, ()):
         if loop := _WHILE.search(line):
-            if _trips(computations.get(loop[1], [])) is None or _holds_open_loop(computations, loop[2]):
-                return True
-        called = re.search(r" call\(.*to_apply=%([\w.\-]+)", line)
-        if called and _holds_open_loop(computations, called[1]):
+            inner, is_open = loop[2], _trips(computations.get(loop[1], [])) is None
+        else:
+            called = re.search(r" call\(.*to_apply=%([\w.\-]+)", line)
+            inner, is_open = (called[1] if called else ""), False
+        if is_open or (inner and _holds_open_loop(computations, inner)):
             return True
     return False
 
