@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import tensorstore
 from absl import logging
 
 from entropy_rl.training.checkpoints import Checkpoints, abstract, restore_params
@@ -207,6 +208,24 @@ def test_weights_alone_are_restored_whatever_the_optimiser(saved):
     chex.assert_trees_all_equal(params, example_state(2).params)
     halves, _ = restore_params(saved, abstract(example_state(dtype=jnp.bfloat16).params))
     chex.assert_trees_all_equal(halves, jax.tree.map(lambda x: x.astype(jnp.bfloat16), example_state(2).params))
+
+
+def test_restoring_the_weights_alone_reads_no_moment_of_the_optimiser(tmp_path):
+    noise = jax.random.normal(jax.random.key(0), (5, 1_000_000))  # not compressible
+    params = {"w": noise[0]}
+    state = TrainState(step=jnp.int32(1), params=params, opt_state={"mu": noise[1:3], "nu": noise[3:]})
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(1, state, {}, {})
+    checkpoints.close()
+
+    def bytes_read() -> int:
+        counted = tensorstore.experimental_collect_matching_metrics("/tensorstore/kvstore/file/bytes_read")
+        return sum(int(value["value"]) for metric in counted for value in metric["values"])
+
+    before = bytes_read()
+    restored, _ = restore_params(tmp_path, abstract(params))
+    assert 3e6 < bytes_read() - before < 6e6  # a million float32, a little compressed; the whole state is five times that
+    chex.assert_trees_all_equal(restored, params)
 
 
 def test_a_reader_leaves_a_write_under_way_alone(saved):

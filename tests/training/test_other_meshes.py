@@ -7,12 +7,17 @@ import pathlib
 import subprocess
 import sys
 
+import jax
 import numpy as np
 import pytest
 from etils import epath
 
-from entropy_rl import training
-from tests.training.resuming import CONFIG_FILE, MEASURED_IN_SECONDS, REPOSITORY
+from entropy_rl import presets, training
+from entropy_rl.parallel.mesh import make_mesh
+from entropy_rl.training import learner
+from entropy_rl.training.checkpoints import restore_params
+from entropy_rl.training.workdirs import CHECKPOINTS
+from tests.training.resuming import CONFIG_FILE, MEASURED_IN_SECONDS, REPOSITORY, final_state
 
 TOLERANCE = 1e-4
 
@@ -33,6 +38,7 @@ def test_a_run_moved_between_meshes_has_the_metrics_of_the_run_that_stayed(tmp_p
     go_on(tmp_path / "whole", bases, devices=8, steps=8)
     for devices, steps in ((8, 2), (4, 4), (1, 6), (8, 8)):
         go_on(tmp_path / "moved", bases, devices, steps)
+    _require_its_weights(tmp_path / "whole")
     whole, moved = (training.Run(epath.Path(tmp_path / name)) for name in ("whole", "moved"))
     assert [record["step"] for record in moved.metrics] == list(range(9))
     differences = {}
@@ -44,3 +50,14 @@ def test_a_run_moved_between_meshes_has_the_metrics_of_the_run_that_stayed(tmp_p
     assert differences[worst] <= TOLERANCE, (worst, differences[worst])
     for name, value in whole.summary["test"].items():
         np.testing.assert_allclose(moved.summary["test"][name], value, atol=TOLERANCE, err_msg=name)
+
+
+def _require_its_weights(workdir: pathlib.Path) -> None:
+    """That a run on one device can start from the weights of this one, which was saved on eight."""
+    config = presets.load_config(str(CONFIG_FILE)).resolved()
+    placed = learner.place(make_mesh(config.mesh), config.policy, config.optimizer, with_reference=False)
+    params, _ = restore_params(workdir / CHECKPOINTS, placed.base)
+    saved = final_state(workdir, config)
+    for path, leaf in jax.tree_util.tree_flatten_with_path({"params": params})[0]:
+        (name,) = [name for name in saved if name.endswith(jax.tree_util.keystr(path[1:])) and "params" in name[:8]]
+        np.testing.assert_array_equal(np.asarray(leaf), saved[name])
