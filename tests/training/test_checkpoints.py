@@ -224,7 +224,7 @@ def test_restoring_the_weights_alone_reads_no_moment_of_the_optimiser(tmp_path):
 
     before = bytes_read()
     restored, _ = restore_params(tmp_path, abstract(params))
-    assert 3e6 < bytes_read() - before < 6e6  # a million float32, a little compressed; the whole state is five times that
+    assert 3e6 < bytes_read() - before < 6e6  # a million float32, compressed; the state has five
     chex.assert_trees_all_equal(restored, params)
 
 
