@@ -46,11 +46,14 @@ def main(argv: Sequence[str]) -> None:
 
 
 def _check(topology: Topology) -> bool:
+    import jax
+
     from entropy_rl.parallel import topologies
     from entropy_rl.parallel.devices import PEAKS
     from entropy_rl.parallel.mesh import make_mesh
     from entropy_rl.training import ahead, ahead_report, programs, provenance
 
+    jax.config.update("jax_enable_compilation_cache", False)  # what was compiled for no device cannot be read back
     devices = topologies.devices(topology)
     config = _config(len(devices))
     mesh = make_mesh(config.mesh, devices)

@@ -13,7 +13,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from entropy_rl.config import Config
 from entropy_rl.parallel import sharding
@@ -25,7 +25,7 @@ from entropy_rl.rollout.generation import generate
 from entropy_rl.training import experience, judging, learner, length_buckets, references
 from entropy_rl.training.engines import make_engine
 from entropy_rl.training.update import compiled_proxy, compiled_rescore, compiled_update, compiled_values
-from entropy_rl.types import Array, Experience, Rollout
+from entropy_rl.types import Array, Experience, Params, Rollout
 
 ROLLOUT, UPDATE, BETWEEN = "rollout", "update", "between"
 KINDS = ("publish", "sampling", "scoring", "update", "data")  # what a program does, for estimates of its time
@@ -104,6 +104,7 @@ class _Run:
         )
         self.state = self.placement.state
         self.params = learner.policy_params(self.state)
+        self.rollout_params = self._published()
         self.rollout = self.sampled(self.engine, config.rollout.prompts)
 
     def programs(self) -> Iterator[Program]:
@@ -114,6 +115,13 @@ class _Run:
         yield from self.scoring()
         yield from self.of_mini_batches()
         yield from self.of_references()
+
+    def _published(self) -> Params:
+        """What rollouts read: leaves that need no other place keep theirs, as the programs' cache looks at."""
+        moved, _ = learner.publishing(self.placement, self.params)
+        leaves, structure = jax.tree.flatten(self.params)
+        targets = jax.tree.leaves(self.placement.rollout_params)
+        return jax.tree.unflatten(structure, [targets[n] if n in moved else leaf for n, leaf in enumerate(leaves)])
 
     def publish(self) -> Program:
         moved, program = learner.publishing(self.placement, self.params)
@@ -150,9 +158,10 @@ class _Run:
             jax.ShapeDtypeStruct(shape, dtype, sharding=where)
             for shape, dtype in (((prompts, width), jnp.int32), ((prompts, width), jnp.bool_), ((prompts,), jnp.uint32))
         )
-        unsigned, number = jax.ShapeDtypeStruct((), jnp.uint32), jax.ShapeDtypeStruct((), jnp.float32)
-        version = jax.ShapeDtypeStruct((), jnp.int32)
-        return self.placement.rollout_params, request, unsigned, unsigned, unsigned, number, version
+        everywhere = NamedSharding(self.mesh, PartitionSpec())
+        scalar = lambda dtype: jax.ShapeDtypeStruct((), dtype, sharding=everywhere)  # noqa: E731
+        unsigned, number, version = scalar(jnp.uint32), scalar(jnp.float32), scalar(jnp.int32)
+        return self.rollout_params, request, unsigned, unsigned, unsigned, number, version
 
     def sampled(self, engine: Engine, prompts: int) -> Rollout:
         """Shapes of what `generate` gives."""
@@ -176,7 +185,7 @@ class _Run:
             yield self.sampling("sampling of anchors", elder, rollout.piece, rollout.pieces)
         if "self_certainty" in getattr(config.reward, "requires", ()):
             piece = self.sampled(self.engine, rollout.piece)
-            arguments = (self.placement.rollout_params, piece)
+            arguments = (self.rollout_params, piece)
             yield self.scored("self-certainty", judging.self_certainties, arguments, rollout.pieces, rollout.piece,
                               {"policy": config.policy})  # fmt: skip
 
@@ -257,7 +266,10 @@ class _Run:
     def experience(self, prompts: int, fields: frozenset[str] | None = None) -> Experience:
         """Shapes of what `build_experience` and the loop give of so many prompts; by default all of it."""
         rows, length = prompts * self.engine.group_size, self.engine.response_tokens
-        array = lambda dtype, *shape: jax.ShapeDtypeStruct(shape or (rows, length), dtype)  # noqa: E731
+
+        def array(dtype: Any, *shape: int) -> Any:
+            return jax.ShapeDtypeStruct(shape or (rows, length), dtype)
+
         optional = {
             name: array(OTHER_TYPES.get(name, jnp.float32)) for name in (self.fields() if fields is None else fields)
         }
