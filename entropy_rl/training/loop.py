@@ -63,10 +63,10 @@ def run(
     with stop_requests() as stop:
         try:
             with open_session(config, folder, bases) as session:
-                session.stop, stop.opened = stop, True
-                session.profiler = profiling.Profiler(traced, folder)
+                session.stop, session.profiler = stop, profiling.Profiler(traced, folder)
                 if warm_up:
                     compile_ahead(session.config, session.engine)
+                stop.opened = True  # from here on there is something to save
                 return _train(session)
         except KeyboardInterrupt:
             if stop.opened:
