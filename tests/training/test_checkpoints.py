@@ -20,6 +20,7 @@ import tensorstore
 from absl import logging
 
 from entropy_rl.training.checkpoints import Checkpoints, abstract, restore_params
+from entropy_rl.training.checksums import computed
 from entropy_rl.types import TrainState
 
 # A read that Orbax left pending may still be collected later, in any test of this file; see _bury_pending_reads.
@@ -208,6 +209,14 @@ def test_weights_alone_are_restored_whatever_the_optimiser(saved):
     chex.assert_trees_all_equal(params, example_state(2).params)
     halves, _ = restore_params(saved, abstract(example_state(dtype=jnp.bfloat16).params))
     chex.assert_trees_all_equal(halves, jax.tree.map(lambda x: x.astype(jnp.bfloat16), example_state(2).params))
+
+
+def test_checksums_asked_for_before_the_save_are_the_ones_that_are_verified(tmp_path):
+    checkpoints, state = Checkpoints(tmp_path), example_state(1)
+    checkpoints.save(1, state, {}, {}, sums=computed(state))
+    assert checkpoints.restore(abstract(state)).step == 1
+    checkpoints.save(2, state, {}, {}, sums=computed(example_state(2)))
+    assert checkpoints.restore(abstract(state)).step == 1  # those of another state are damage
 
 
 def test_restoring_the_weights_alone_reads_no_moment_of_the_optimiser(tmp_path):
