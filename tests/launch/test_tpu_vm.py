@@ -25,11 +25,6 @@ LOGIN = (
 FLAKE = "ERROR: (gcloud.compute.tpus.tpu-vm.ssh) [/usr/bin/ssh] exited with return code [255]."
 
 
-def ready(cloud) -> None:
-    cloud.active()
-    assert cloud.script("tpu_vm/setup.sh").returncode == 0
-
-
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -165,7 +160,8 @@ def test_setup_ships_uncommitted_files_and_leaves_what_git_ignores(cloud):
 
 
 def test_a_second_setup_ships_nothing_and_a_changed_file_ships_again(cloud):
-    ready(cloud)
+    cloud.active()
+    cloud.script("tpu_vm/setup.sh")
     assert "all 2 workers have this tree already" in cloud.script("tpu_vm/setup.sh").stderr
     assert len(cloud.said("tpu-vm scp")) == 1
     (cloud.repository / "added.py").write_text("")
@@ -187,7 +183,7 @@ def test_too_large_a_tree_names_the_largest_file(cloud):
 
 @pytest.mark.parametrize("script", ["tpu_vm/setup.sh", TRAIN])
 def test_one_unreachable_worker_of_several_is_named_and_nothing_is_started(cloud, script):
-    ready(cloud)
+    cloud.ready()
     cloud.state["unreachable"] = [1]
     (cloud.repository / "added.py").write_text("")
     result = cloud.script(script)
@@ -228,7 +224,7 @@ def test_a_cloud_that_does_not_answer_is_asked_again(cloud):
 
 
 def test_a_training_starts_once_on_every_worker(cloud):
-    ready(cloud)
+    cloud.ready()
     first = cloud.script(TRAIN)
     assert first.returncode == 0, first.stderr
     assert cloud.script(TRAIN).returncode == 0
@@ -238,7 +234,7 @@ def test_a_training_starts_once_on_every_worker(cloud):
 
 
 def test_another_training_is_refused_while_one_runs(cloud):
-    ready(cloud)
+    cloud.ready()
     cloud.script(TRAIN)
     result = cloud.script("tpu_vm/run.sh --config=other.py")
     assert result.returncode == 1
@@ -248,7 +244,7 @@ def test_another_training_is_refused_while_one_runs(cloud):
 
 
 def test_a_worker_that_fails_to_start_takes_the_others_with_it(cloud):
-    ready(cloud)
+    cloud.ready()
     shutil.rmtree(cloud.home(1) / "entropy_rl_run")
     (cloud.home(1) / "entropy_rl_run").write_text("in the way")
     result = cloud.script(TRAIN)
@@ -257,7 +253,7 @@ def test_a_worker_that_fails_to_start_takes_the_others_with_it(cloud):
 
 
 def test_stop_saves_and_the_same_command_resumes(cloud):
-    ready(cloud)
+    cloud.ready()
     cloud.script(TRAIN)
     for _ in range(2):  # the second finds nothing to stop
         result = cloud.script("tpu_vm/stop.sh")
@@ -269,7 +265,7 @@ def test_stop_saves_and_the_same_command_resumes(cloud):
 
 
 def test_status_counts_workers_steps_chip_hours_and_cost(cloud):
-    ready(cloud)
+    cloud.ready()
     cloud.script(TRAIN)
     notes = cloud.bucket / "request" / "launch" / "machines"
     notes.mkdir(parents=True)
@@ -286,7 +282,7 @@ def test_status_counts_workers_steps_chip_hours_and_cost(cloud):
 
 
 def test_status_names_the_workers_that_do_not_run(cloud):
-    ready(cloud)
+    cloud.ready()
     cloud.state["unreachable"] = [1]
     rows = cloud.script("tpu_vm/status.sh").stdout
     assert "workers        0 of 2 running" in rows
@@ -302,7 +298,7 @@ def test_status_of_nothing_is_no_error(cloud):
 
 
 def test_copy_brings_results_and_logs_without_checkpoints(cloud):
-    ready(cloud)
+    cloud.ready()
     cloud.script(TRAIN)
     cloud.script("tpu_vm/status.sh")
     (cloud.bucket / "request" / "checkpoints" / "1").write_text("large")
@@ -316,7 +312,7 @@ def test_copy_brings_results_and_logs_without_checkpoints(cloud):
 
 
 def test_delete_stops_the_training_first_and_deleting_twice_is_no_error(cloud):
-    ready(cloud)
+    cloud.ready()
     cloud.script(TRAIN)
     for _ in range(2):
         assert cloud.script("tpu_vm/delete.sh").returncode == 0
@@ -326,7 +322,7 @@ def test_delete_stops_the_training_first_and_deleting_twice_is_no_error(cloud):
 
 
 def test_a_machine_whose_workers_are_lost_is_deleted_all_the_same(cloud):
-    ready(cloud)
+    cloud.ready()
     cloud.state["unreachable"] = [0, 1]
     result = cloud.script("tpu_vm/delete.sh")
     assert result.returncode == 0
@@ -348,7 +344,7 @@ def test_logs_of_a_worker_that_is_not_there_are_refused(cloud, flag, sentence):
 
 def test_the_number_of_hosts_is_what_the_cloud_says(cloud):
     cloud.state |= {"hosts": 4, "topology": "4x4"}
-    ready(cloud)
+    cloud.ready()
     result = cloud.script(TRAIN)
     assert "the training runs on 4 workers" in result.stderr
     assert "4x4, 16 chips, 4 workers" in cloud.script("tpu_vm/status.sh").stdout
@@ -367,7 +363,7 @@ def test_several_slices_are_set_up_and_started_together(cloud):
 
 
 def test_a_training_has_a_session_of_its_own_that_outlives_the_connection(cloud):
-    ready(cloud)
+    cloud.ready()
     cloud.script(TRAIN)
     pid = int((cloud.home(0) / "entropy_rl_run" / "pid").read_text())
     assert os.getsid(pid) == pid
@@ -375,7 +371,7 @@ def test_a_training_has_a_session_of_its_own_that_outlives_the_connection(cloud)
 
 @pytest.mark.slow
 def test_a_training_that_goes_on_saving_is_waited_for_and_given_up_only_when_told(cloud):
-    ready(cloud)
+    cloud.ready()
     (cloud.bucket / "request").mkdir()
     (cloud.bucket / "request" / "stubborn").touch()
     cloud.script(TRAIN)
