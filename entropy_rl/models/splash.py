@@ -4,6 +4,10 @@ A row is the prompt's Q positions, then the responses one after the other, T pos
 that one static mask says everything but the padding of prompts: prompt tokens see those before them; a response sees
 the prompt and itself. Blocks of the mask that hold nothing, which are those between two responses, are never computed.
 Padding of prompts has a segment of its own. Scores exist only inside the kernel, forward and backward.
+
+Compiled ahead of time for one v5e, not run: the gradient of one layer's attention with Qwen2.5-1.5B's heads (12 over
+2, 128 wide, bfloat16) takes 55 MiB of temporaries for a prompt of 1024 and 8 responses of 1024 tokens, where the exact
+form takes 1171; for two prompts of 512 with 8 responses of 2048 each, 628 MiB and 3596. It moves a tenth of the bytes.
 """
 
 from __future__ import annotations
