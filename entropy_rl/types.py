@@ -79,7 +79,7 @@ class TokenStats:
     mask: Array  # [B, T] bool
     temperature: Array  # [B]
     sample_ids: Array  # [B] uint32
-    group_size: int = flax.struct.field(pytree_node=False)  # G
+    group_size: int = flax.struct.field(pytree_node=False)  # G of the mini-batch; in a piece of it, rows per prompt
     covariance: Array | None = None  # [B, T] nats * advantage
     clipped: Array | None = None  # [B, T] bool: the surrogate has no gradient here
     rollout_logprobs: Array | None = None

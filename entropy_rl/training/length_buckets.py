@@ -75,16 +75,23 @@ class Cut:
 
 
 def cut(part: Experience | Rollout, micro_batches: int = 1, buckets: int = 1) -> Cut:
-    """How a mini-batch is cut on the mesh in context.
+    """How a mini-batch is cut on the mesh in context; its shapes count, the rest is as `cut_of` takes it."""
+    (prompts, prompt_tokens), (batch, length) = part.prompts.shape, part.responses.shape
+    return cut_of(prompts, batch // prompts, prompt_tokens, length, partition.batch_shards(), micro_batches, buckets)
+
+
+def cut_of(
+    prompts: int, group: int, prompt_tokens: int, length: int, shards: int, micro_batches: int = 1, buckets: int = 1
+) -> Cut:
+    """How a mini-batch is cut.
 
     Args:
-      part: whose shapes count.
+      prompts, group, prompt_tokens, length: P, G, Q, T.
+      shards: devices that rows are split over; 1 is taken where P does not divide.
       micro_batches: one of so many pieces of the mini-batch bounds the tokens of a micro-batch.
       buckets: widths, each half of the one before; 0 is chosen: 1 for short responses. 1 keeps groups whole, and the
         result has exactly `micro_batches` pieces.
     """
-    (prompts, prompt_tokens), (batch, length) = part.prompts.shape, part.responses.shape
-    group, shards = batch // prompts, partition.batch_shards()
     shards = 1 if prompts % shards else shards
     whole = prompts // shards * (prompt_tokens + group * length)
     count = buckets or _buckets(length)

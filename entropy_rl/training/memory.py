@@ -23,7 +23,9 @@ from entropy_rl.config import Config
 from entropy_rl.models import lora
 from entropy_rl.ops import logprobs
 from entropy_rl.parallel import devices as hardware
+from entropy_rl.parallel import sharding
 from entropy_rl.parallel.rows import settled
+from entropy_rl.training import length_buckets
 from entropy_rl.training.learner import Placement
 
 ROLLOUT, UPDATE = "rollout", "update"
@@ -264,8 +266,12 @@ def _sampling(config: Config, placement: Placement) -> int:
 def _activations(config: Config, placement: Placement, prompt_tokens: int, response_tokens: int) -> int:
     """What the backward pass of a micro-batch keeps: layer inputs, one layer whole or all of them, a tile of logits."""
     policy, update, sizes = config.policy, config.update, placement.mesh.shape
-    prompts = _share(config.rollout.prompts // update.mini_batches // update.micro_batches, placement)
-    rows = prompts * config.rollout.responses
+    mini_batch = config.rollout.prompts // update.mini_batches, config.rollout.responses
+    cut = length_buckets.cut_of(
+        *mini_batch, prompt_tokens, response_tokens, sizes["data"] * sizes["fsdp"], update.micro_batches, update.buckets
+    )
+    prompts = cut.at_once(response_tokens)
+    rows = prompts * cut.rows
     tokens = prompts * prompt_tokens + rows * response_tokens
     width, tensor = policy.dtype.itemsize, sizes["tensor"]
     inner = (policy.heads + 2 * policy.kv_heads) * policy.head_width + policy.heads * policy.head_width
@@ -280,8 +286,7 @@ def _activations(config: Config, placement: Placement, prompt_tokens: int, respo
 
 
 def _share(prompts: int, placement: Placement) -> int:
-    sizes = placement.mesh.shape
-    return math.ceil(prompts / (sizes["data"] * sizes["fsdp"]))
+    return math.ceil(prompts / sharding.batch_shards(placement.mesh))
 
 
 def _next_divisor(number: int, above: int) -> int:
