@@ -46,9 +46,10 @@ def main(argv: Sequence[str]) -> None:
 def _train(config: Config, workdir: str) -> None:
     import jax  # after the flags, so that --help and a misspelt field answer at once
 
-    from entropy_rl.parallel import distributed
+    from entropy_rl.parallel import compilation, distributed
     from entropy_rl.training import interrupts
 
+    compilation.keep_programs()
     hosts = distributed.Hosts(_COORDINATOR.value, _PROCESSES.value, _PROCESS_ID.value, _JOIN_SECONDS.value)
     with distributed.joined(hosts, orderly=(0, interrupts.EXIT_CODE)):
         logging.info("devices: %s", jax.devices())
@@ -59,7 +60,7 @@ def _run(config: Config, workdir: str) -> None:
     from entropy_rl.training import alarms, interrupts, memory, run
 
     try:
-        finished = run(config, workdir, _ALLOW_CHANGE.value, _BASES.value, _PROFILE.value)
+        finished = run(config, workdir, _ALLOW_CHANGE.value, _BASES.value, _PROFILE.value, warm_up=True)
     except interrupts.Interrupted as interrupted:
         logging.info("%s", interrupted)
         sys.exit(interrupts.EXIT_CODE)

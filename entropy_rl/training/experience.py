@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 
 from entropy_rl.ops import partition
+from entropy_rl.parallel import sharding
 from entropy_rl.parallel.rows import beside, local_rows, settled
 from entropy_rl.problem import Task, Verdict
 from entropy_rl.rollout.sampling import Purpose
@@ -72,15 +75,29 @@ def build_experience(
 def mini_batches(experience: Experience, count: int, epochs: int, seed: int, step: int) -> Iterator[Experience]:
     """Whole groups in an order that is a pure function of (seed, step, epoch)."""
     prompts = experience.prompts.shape[0]
+    take = taking(_mesh_of(experience.prompts), prompts // count)
     for epoch in range(epochs):
         order = np.random.default_rng((seed, Purpose.MINI_BATCHES, step, epoch)).permutation(prompts).astype(np.int32)
         for chosen in order.reshape(count, -1):
-            yield settled(take_groups(experience, chosen))
+            yield settled(take(experience, chosen))
 
 
-@jax.jit
-def take_groups(experience: Experience, chosen: Array) -> Experience:
-    """The groups of the prompts numbered `chosen` [P'] of an experience, in that order."""
+def _mesh_of(array: Array) -> Mesh | None:
+    mesh = getattr(array.sharding, "mesh", None)
+    return mesh if isinstance(mesh, Mesh) else None
+
+
+@functools.cache
+def taking(mesh: Mesh | None, prompts: int) -> Callable[[Experience, Array], Experience]:
+    """The program that takes the groups of `prompts` prompts by their numbers, in that order, off an experience.
+
+    What it gives lies by rows by name: on one device the compiler would call it something else, and an update that was
+    compiled ahead would not be found again.
+    """
+    return jax.jit(_take_groups, out_shardings=None if mesh is None else sharding.rows(mesh, prompts))
+
+
+def _take_groups(experience: Experience, chosen: Array) -> Experience:
     prompts = experience.prompts.shape[0]
 
     def take(array: Array) -> Array:

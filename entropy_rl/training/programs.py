@@ -243,12 +243,18 @@ class _Run:
         chosen = jax.ShapeDtypeStruct((prompts,), jnp.int32)
         held = bytes_per_device(whole)
         yield Program(
-            "mini-batch", UPDATE, "data", experience.take_groups, (whole, chosen), self.mesh, times=steps,
-            beside=bytes_per_device(self.state),
+            "mini-batch", UPDATE, "data", experience.taking(self.mesh, prompts), (whole, chosen), self.mesh,
+            times=steps, beside=bytes_per_device(self.state),
         )  # fmt: skip
-        key = jax.eval_shape(lambda: jax.random.key(0))
+        key, everywhere = jax.eval_shape(lambda: jax.random.key(0)), NamedSharding(self.mesh, PartitionSpec())
         function = compiled_update(config.policy, update.micro_batches, self.placement.state_shardings, update.buckets)
-        arguments = (self.state, part, config.loss, config.optimizer, jax.ShapeDtypeStruct(key.shape, key.dtype))
+        arguments = (
+            self.state,
+            part,
+            config.loss,
+            config.optimizer,
+            jax.ShapeDtypeStruct(key.shape, key.dtype, sharding=everywhere),
+        )
         yield Program(
             "update", UPDATE, "update", function, arguments, self.mesh, {}, steps, held, prompts,
             prompts * self.engine.group_size, self.engine.prompt_tokens, self.engine.response_tokens,
