@@ -135,9 +135,9 @@ check() {
 
 # Its arguments as a shell would take them back.
 quoted() {
-    local word text=""
+    local word text="" quote="'\\''"
     for word in "$@"; do
-        if [[ ! $word =~ ^[A-Za-z0-9_./:=@,%+-]+$ ]]; then word="'${word//\'/\'\\\'\'}'"; fi
+        if [[ ! $word =~ ^[A-Za-z0-9_./:=@,%+-]+$ ]]; then word="'${word//\'/$quote}'"; fi
         text+=" $word"
     done
     printf '%s' "${text# }"

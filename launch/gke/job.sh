@@ -84,7 +84,7 @@ render() {
         text=${text//"$token"/"${!name}"}
     done
     # Without comments, nor the line of a selector that is not asked for.
-    grep -v '^ *#\|^ *$' <<<"$text"
+    grep -Ev '^ *(#|$)' <<<"$text"
 }
 
 prepare() {

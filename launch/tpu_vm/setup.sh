@@ -35,7 +35,8 @@ pack() {
         largest=$(xargs -0 du -k <"$LIST" | sort -n | tail -n 1 | awk '{ $1 = ""; print substr($0, 2) }')
         die "the working tree has $size MiB to ship, more than $MAX_MEBIBYTES; move $largest away or list it in .gitignore"
     fi
-    tar -czf "$ARCHIVE" --null -T "$LIST"
+    # Without the variable, macOS adds a hidden file to every file.
+    COPYFILE_DISABLE=1 tar -czf "$ARCHIVE" --null -T "$LIST"
 }
 
 begin "$@"

@@ -194,7 +194,7 @@ watch_workers() {
         say "the training failed:"
         grep -v ' running ' <<<"$OUTPUT" >&2 || true
         # Exit status 75 is that of a worker that lost another, so that its log tells least.
-        culprit=$(grep ' failed ' <<<"$OUTPUT" | grep -v 'exit=75\|exit=143' | head -n 1 | sed 's/.*-w-\([0-9]*\) .*/\1/' || true)
+        culprit=$(grep ' failed ' <<<"$OUTPUT" | grep -Ev 'exit=(75|143)' | head -n 1 | sed 's/.*-w-\([0-9]*\) .*/\1/' || true)
         if [[ ! $culprit =~ ^[0-9]+$ ]]; then culprit=0; fi
         on_workers "$culprit" "$WORKER logs 20" || true
         printf '%s\n' "$OUTPUT" >&2
@@ -204,7 +204,7 @@ watch_workers() {
 }
 
 finish() {
-    note_finished "$command"
+    note_finished "$command" || say "the end could not be noted in $NOTES"
     say "the training is finished"
     ended
     exit 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import pathlib
+import shlex
 import shutil
 import subprocess
 
@@ -88,6 +89,13 @@ def test_a_missing_bucket_comes_with_the_command_that_makes_it(cloud):
         "make it with: gcloud storage buckets create gs://other --location=us-central1 --project=project"
         in result.stderr
     )
+
+
+def test_a_bucket_that_lies_in_several_places_is_only_remarked_on(cloud):
+    cloud.state["location"] = "US|multi-region"
+    result = cloud.script("tpu_vm/preflight.sh")
+    assert result.returncode == 0
+    assert "gs://bucket lies in several places (US); one in us-central1 alone is cheaper and faster" in result.stderr
 
 
 def test_quota_that_cannot_be_read_is_left_to_the_request(cloud):
@@ -200,7 +208,7 @@ def test_a_flake_of_ssh_is_tried_again(cloud):
     assert result.stderr.count("ssh to slice failed; trying again") == 2
 
 
-@pytest.mark.parametrize("script", ["tpu_vm/setup.sh", TRAIN, "tpu_vm/status.sh", "tpu_vm/stop.sh", "tpu_vm/logs.sh"])
+@pytest.mark.parametrize("script", ["tpu_vm/setup.sh", TRAIN, "tpu_vm/status.sh"])
 def test_an_expired_login_ends_every_script_with_the_remedy(cloud, script):
     cloud.active()
     cloud.fails("", LOGIN, times=99)
@@ -231,6 +239,14 @@ def test_a_training_starts_once_on_every_worker(cloud):
     for number in range(2):
         log = (cloud.home(number) / "entropy_rl_run" / "log").read_text()
         assert log.count("starts: --config=c.py --set steps=50 --workdir=gs://bucket/request --processes=2") == 1
+
+
+def test_arguments_reach_the_training_letter_by_letter(cloud):
+    cloud.ready()
+    odd = """name=it's "$HOME" `pwd` \\ & *"""
+    assert cloud.script(f"tpu_vm/run.sh --config=c.py --set {shlex.quote(odd)}").returncode == 0
+    command = (cloud.home(0) / "entropy_rl_run" / "command").read_text()
+    assert command.splitlines()[2] == odd
 
 
 def test_another_training_is_refused_while_one_runs(cloud):

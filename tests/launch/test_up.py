@@ -137,6 +137,7 @@ def test_a_training_that_fails_once_is_resumed(cloud):
     assert created(cloud) == 1
 
 
+@pytest.mark.slow
 def test_a_training_that_always_fails_is_given_up_with_its_log_and_without_costs(cloud):
     folder = cloud.bucket / "request"
     folder.mkdir()
