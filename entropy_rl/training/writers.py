@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 import numbers
 import os
+import pathlib
+import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 import tensorboardX
 from absl import logging
+from etils import epath
 
-from entropy_rl.training.streams import Stream
+from entropy_rl.training.streams import Stream, is_object_store
 
 TENSORBOARD = "tensorboard"
 
@@ -29,7 +32,7 @@ class Writers:
           tensorboard: write event files as well, into `folder/tensorboard`.
         """
         self._streams: dict[str, Stream] = {}
-        self._events: tensorboardX.SummaryWriter | None = None
+        self._events: _Events | None = None
         if jax.process_index() != 0:
             return
         self._streams = {name: Stream(folder, name) for name in ("metrics", "samples")}
@@ -46,7 +49,7 @@ class Writers:
         if self._events is not None:
             for name, value in record.items():
                 if name != "step" and isinstance(value, numbers.Real) and math.isfinite(value):
-                    self._events.add_scalar(_tag(name), value, int(record["step"]))
+                    self._events.writer.add_scalar(_tag(name), value, int(record["step"]))
 
     def write_samples(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Answers that are kept to be read, each with its "step"; TensorBoard shows the first answer to each prompt."""
@@ -56,7 +59,7 @@ class Writers:
             self._streams["samples"].write(record)
         if self._events is not None and records:
             text = "\n\n---\n\n".join(_as_text(record) for record in records)
-            self._events.add_text("samples", text, int(records[0]["step"]))
+            self._events.writer.add_text("samples", text, int(records[0]["step"]))
 
     def flush(self) -> None:
         """Makes everything written so far durable; call it before a checkpoint of the same step."""
@@ -78,11 +81,52 @@ def _tag(name: str) -> str:
     return name.replace("@", "_at_")
 
 
-def _event_writer(folder: str, resume_step: int) -> tensorboardX.SummaryWriter | None:
-    """`purge_step` tells TensorBoard to forget what an earlier process wrote of the steps that come again."""
+class _Events:
+    """TensorBoard's event files. A bucket gets them whole, a new one for every flush; TensorBoard reads them in turn.
+
+    Attributes:
+      writer: of the present file.
+    """
+
+    def __init__(self, folder: str, resume_step: int):
+        self._bucket = epath.Path(folder) if is_object_store(folder) else None
+        self._local = None if self._bucket is None else tempfile.TemporaryDirectory()
+        self._folder = folder if self._local is None else self._local.name
+        self._files = 0
+        # tells TensorBoard to forget what an earlier process wrote of the steps that come again
+        self.writer = self._opened(purge_step=max(resume_step + 1, 0))
+
+    def _opened(self, purge_step: int | None = None) -> tensorboardX.SummaryWriter:
+        suffix = f".{self._files:05d}"  # names are made of seconds, and two flushes may fall into one
+        return tensorboardX.SummaryWriter(self._folder, purge_step=purge_step, max_queue=1000, filename_suffix=suffix)
+
+    def flush(self) -> None:
+        if self._bucket is None:
+            self.writer.flush()
+            return
+        self._upload(self._bucket)
+        self._files += 1
+        self.writer = self._opened()
+
+    def close(self) -> None:
+        if self._bucket is None:
+            self.writer.close()
+        else:
+            self._upload(self._bucket)
+        if self._local is not None:
+            self._local.cleanup()
+
+    def _upload(self, bucket: epath.Path) -> None:
+        self.writer.close()
+        for path in pathlib.Path(self._folder).iterdir():
+            (bucket / path.name).write_bytes(path.read_bytes())
+            path.unlink()
+
+
+def _event_writer(folder: str, resume_step: int) -> _Events | None:
     try:
-        return tensorboardX.SummaryWriter(folder, purge_step=max(resume_step + 1, 0), max_queue=1000)
-    except (ImportError, OSError) as error:  # a bucket needs google-cloud-storage
+        return _Events(folder, resume_step)
+    except OSError as error:
         logging.warning("no TensorBoard files in %s: %s; metrics.jsonl has the same numbers", folder, error)
         return None
 
