@@ -55,7 +55,8 @@ def called(tmp_path_factory) -> dict[str, tuple[Any, ...]]:
         return call
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(experience, "take_groups", spied("mini-batch", experience.take_groups))
+        taking = experience.taking
+        patch.setattr(experience, "taking", lambda *a: spied("mini-batch", taking(*a)))
         for name, attribute in (("update", "compiled_update"), ("rescoring", "compiled_rescore")):
             made = getattr(session, attribute)
             patch.setattr(session, attribute, lambda *a, m=made, n=name: spied(n, m(*a)))
