@@ -41,7 +41,7 @@ def test_processes_leave_together_when_one_or_all_are_asked(tmp_path, asked):
 def test_a_run_on_two_hosts_of_which_one_is_asked_to_stop_is_the_run_left_alone(tmp_path):
     bases, flags = tmp_path / "bases", ("--set=steps=8", "--set=checkpoint.every=100")
     with hosts.training(tmp_path / "whole", bases, *flags) as processes:
-        assert hosts.codes(processes) == [0, 0]
+        assert hosts.codes(processes, 600) == [0, 0]
     workdir = tmp_path / "run"
     with hosts.training(workdir, bases, *flags) as processes:
         hosts.wait_until(lambda: resuming.last_step(workdir) >= 2, processes[1], pause=0.001)
@@ -50,5 +50,5 @@ def test_a_run_on_two_hosts_of_which_one_is_asked_to_stop_is_the_run_left_alone(
     (saved,) = resuming.finished_checkpoints(workdir)  # the one of the stop
     assert 2 <= resuming.last_step(workdir) <= saved < 8
     with hosts.training(workdir, bases, *flags) as processes:
-        assert hosts.codes(processes) == [0, 0]
+        assert hosts.codes(processes, 600) == [0, 0]
     assert resuming.outcome(workdir) == resuming.outcome(tmp_path / "whole")
