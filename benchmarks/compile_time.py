@@ -38,9 +38,9 @@ def inner(size: workload.Size, shape: workload.Shape) -> dict[str, Any]:
     """Two steps in this process: what the first cost beyond the second."""
     compiled: list[tuple[str, float]] = []
 
-    def heard(event: str, seconds: float, **about: Any) -> None:
+    def heard(event: str, duration_secs: float, **about: Any) -> None:
         if event == COMPILED:
-            compiled.append((str(about.get("fun_name", "")), round(seconds, 2)))
+            compiled.append((str(about.get("fun_name", "")), round(duration_secs, 2)))
 
     jax.monitoring.register_event_duration_secs_listener(heard)
     start = clock.now()

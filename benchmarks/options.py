@@ -50,10 +50,9 @@ def caches() -> list[Storage]:
     Raises:
       app.UsageError: if there is no such type.
     """
-    for name in CACHES.value:
-        if name not in STORAGES:
-            raise app.UsageError(f"--caches={name}: choose among {', '.join(STORAGES)}")
-    return CACHES.value
+    if unknown := set(CACHES.value) - set(STORAGES):
+        raise app.UsageError(f"--caches={','.join(sorted(unknown))}: choose among {', '.join(STORAGES)}")
+    return [storage for wanted in CACHES.value for storage in STORAGES if storage == wanted]
 
 
 def shape() -> workload.Shape:

@@ -24,8 +24,11 @@ Laps = dict[str, Any]  # gen, score, update, steps: [wall s, process-CPU s]; tok
 class Subject(Protocol):
     """Something that does one step of the work when it is its turn."""
 
-    name: str
-    versions: dict[str, str]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def versions(self) -> dict[str, str]: ...
 
     def step(self, number: int) -> Laps: ...
 
