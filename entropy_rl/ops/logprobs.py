@@ -36,7 +36,6 @@ from entropy_rl.types import Array
 TILE_ELEMENTS = 1 << 24  # of float32 logits at a time on a device: 64 MiB
 CPU_TILE_ELEMENTS = 1 << 21  # 8 MiB: what stays near a core; 16 MiB was measured a quarter slower
 TILE_TOKENS = 4096  # at most, where the vocabulary is cut: fewer read and write the head's gradient more often
-VOCABULARY_AXIS = "tensor"  # of a mesh: where the head's rows lie, if their number divides
 
 
 @flax.struct.dataclass
@@ -76,9 +75,9 @@ def logprobs_and_entropies(
     if partition.batch_shards() == 1 or hidden.shape[0] % partition.batch_shards():
         return local(hidden, weights, targets, temperature)
     # By hand, so that each device tiles its own rows and the head's gradient is reduced once and not in every tile.
-    rows = PartitionSpec(partition.BATCH_AXES)
+    rows = PartitionSpec(partition.batch_axes())
     specs = {"in_specs": (rows, PartitionSpec(), rows, rows), "out_specs": (rows, rows)}
-    by_device = jax.shard_map(local, **specs, axis_names=set(partition.BATCH_AXES), check_vma=False)
+    by_device = jax.shard_map(local, **specs, axis_names=set(partition.batch_axes()), check_vma=False)
     return by_device(hidden, weights, targets, temperature)
 
 
@@ -135,7 +134,7 @@ class _Tiles:
 
 def _tiles(tokens: int, vocabulary: int, softcap: float | None) -> _Tiles:
     """Equal tiles of at most `tile_elements()` logits on a device; the longer side of [N, V] is cut first."""
-    shards = partition.axis_sizes().get(VOCABULARY_AXIS, 1)
+    shards = partition.axis_sizes().get(partition.TENSOR, 1)
     shards = 1 if vocabulary % shards else shards
     own, elements = vocabulary // shards, tile_elements()
     together = max(min(tokens, TILE_TOKENS), elements // own, 1)
@@ -281,7 +280,7 @@ def _by_shard(weights: Array, tiles: _Tiles) -> Array:
     parted = weights.reshape(tiles.shards, -1, weights.shape[1])
     if tiles.shards == 1:
         return parted
-    return jax.lax.with_sharding_constraint(parted, PartitionSpec(VOCABULARY_AXIS))
+    return jax.lax.with_sharding_constraint(parted, PartitionSpec(partition.TENSOR))
 
 
 def _words(parted: Array, tiles: _Tiles, start: Array) -> Array:

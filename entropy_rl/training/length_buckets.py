@@ -136,30 +136,33 @@ class Order:
 
 
 def order(cut: Cut, mask: Array) -> Order:
-    """Sorts the bundles of [B, T] rows.
+    """Sorts the bundles of [B, T] rows; those of a single width stay where they are.
 
     Args:
       mask: [B, T] bool of the responses.
     """
     shards, sets = cut.shards, cut.group // cut.rows
+    places = jnp.minimum(jnp.arange(cut.places, dtype=jnp.int32), cut.bundles - 1)
+    filled = jnp.broadcast_to(
+        jnp.arange(cut.places * cut.rows) < cut.bundles * cut.rows, (shards, cut.places * cut.rows)
+    )
+    if len(cut.widths) == 1:
+        rows = places[:, None] * cut.rows + jnp.arange(cut.rows, dtype=jnp.int32)
+        chosen, rows = (jnp.broadcast_to(a.reshape(1, -1), (shards, a.size)) for a in (places, rows))
+        return Order(chosen, rows, filled, (-(-cut.bundles // cut.at_once(cut.length)),))
     ends = jnp.max(jnp.where(mask, jnp.arange(1, cut.length + 1), 0), axis=1)  # [B]
     ends = ends.reshape(shards, -1, cut.group)  # [R, P / R, G]
     within = jnp.argsort(-ends, axis=2, stable=True)
     longest = jnp.take_along_axis(ends, within, axis=2)[:, :, :: cut.rows].reshape(shards, -1)  # [R, bundles]
-    chosen = jnp.argsort(-longest, axis=1, stable=True).astype(jnp.int32) if len(cut.widths) > 1 else None
-    places = jnp.minimum(jnp.arange(cut.places, dtype=jnp.int32), cut.bundles - 1)
-    chosen = jnp.broadcast_to(places, (shards, cut.places)) if chosen is None else chosen[:, places]
+    chosen = jnp.argsort(-longest, axis=1, stable=True).astype(jnp.int32)[:, places]
     first = jnp.arange(cut.prompts // shards, dtype=jnp.int32)[:, None] * cut.group
     bundled = (first + within).reshape(shards, -1, cut.rows).astype(jnp.int32)  # [R, bundles, rows]
     rows = jnp.take_along_axis(bundled, chosen[:, :, None], axis=1).reshape(shards, -1)
-    filled = jnp.broadcast_to(jnp.arange(cut.places * cut.rows) < cut.bundles * cut.rows, rows.shape)
     return Order(chosen // sets, rows, filled, _turns(cut, longest))
 
 
-def _turns(cut: Cut, longest: Array) -> tuple[Array | int, ...]:
+def _turns(cut: Cut, longest: Array) -> tuple[Array, ...]:
     """A width's loop goes on while some shard's next bundle does not fit the width after it."""
-    if len(cut.widths) == 1:
-        return (-(-cut.bundles // cut.at_once(cut.length)),)
     done, turns = jnp.int32(0), []
     for width, narrower in zip(cut.widths, (*cut.widths[1:], 0), strict=True):
         waiting = jnp.max(jnp.sum(longest > narrower, axis=1)) - done
@@ -211,8 +214,7 @@ def fold(
 
         state = jax.lax.fori_loop(0, turns, turn, state)
     carry, values, _ = state
-    back = jnp.argsort(found.rows[:, : cut.bundles * cut.rows], axis=1)
-    return carry, jax.tree.map(lambda leaf: partition.by_rows(_gathered(leaf, back).reshape(-1, cut.length)), values)
+    return carry, jax.tree.map(functools.partial(_returned, cut, found.rows), values)
 
 
 def score(cut: Cut, function: Callable[[Any], Any], part: Experience | Rollout) -> Any:
@@ -224,7 +226,17 @@ def score(cut: Cut, function: Callable[[Any], Any], part: Experience | Rollout) 
 
 def _taken(cut: Cut, index: Array, array: Array) -> Array:
     """[R * n, ...] -> [R, places, ...], each shard's own."""
-    return partition.by_rows(_gathered(array.reshape(cut.shards, -1, *array.shape[1:]), index))
+    parts = array.reshape(cut.shards, -1, *array.shape[1:])
+    in_place = len(cut.widths) == 1 and parts.shape[1] == index.shape[1]
+    return partition.by_rows(parts if in_place else _gathered(parts, index))
+
+
+def _returned(cut: Cut, rows: Array, values: Array) -> Array:
+    """The inverse of `_taken`: [R, places * rows, T] -> [B, T]."""
+    count = cut.bundles * cut.rows
+    if len(cut.widths) > 1:
+        values = _gathered(values, jnp.argsort(rows[:, :count], axis=1))
+    return partition.by_rows(values[:, :count].reshape(-1, cut.length))
 
 
 def _gathered(array: Array, index: Array) -> Array:

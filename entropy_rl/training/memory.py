@@ -25,6 +25,7 @@ from entropy_rl.ops import logprobs
 from entropy_rl.parallel import devices as hardware
 from entropy_rl.parallel import sharding
 from entropy_rl.parallel.rows import settled
+from entropy_rl.rollout import buckets
 from entropy_rl.training import length_buckets
 from entropy_rl.training.learner import Placement
 
@@ -93,7 +94,7 @@ def table(config: Config, placement: Placement, prompt_tokens: int, response_tok
         Row("reference policy", _size(state.reference)),
         Row("weights as rollouts read them", _copied(placement), (ROLLOUT,)),
         Row("keys and values", _cache(config, placement, prompt_tokens, response_tokens), (ROLLOUT,)),
-        Row("sampling", _sampling(config, placement), (ROLLOUT,), estimated=True),
+        Row("sampling", _sampling(config, placement, prompt_tokens, response_tokens), (ROLLOUT,), estimated=True),
         Row("gradients", gradients, (UPDATE,)),
         Row("activations", _activations(config, placement, prompt_tokens, response_tokens), (UPDATE,), estimated=True),
     ]
@@ -250,17 +251,31 @@ def _copied(placement: Placement) -> int:
 
 
 def _cache(config: Config, placement: Placement, prompt_tokens: int, response_tokens: int) -> int:
-    policy, sizes = config.policy, placement.mesh.shape
+    """Prompts once each, and once more for rows that left their group; responses of the rows decoded at a time."""
+    policy, rollout, sizes = config.policy, config.rollout, placement.mesh.shape
     heads = policy.kv_heads // sizes["tensor"] if policy.kv_heads % sizes["tensor"] == 0 else policy.kv_heads
-    per_token = 2 * policy.layers * heads * policy.head_width * policy.dtype.itemsize
-    prompts = _share(config.rollout.prompts // config.rollout.pieces, placement)
-    return per_token * prompts * (prompt_tokens + config.rollout.responses * response_tokens)
+    dtype = policy.dtype if rollout.cache == "auto" else jnp.dtype(rollout.cache)
+    scales = 4 if rollout.cache == "int8" else 0
+    per_token = 2 * policy.layers * heads * (policy.head_width * dtype.itemsize + scales)
+    prompts, chain = _prompts(config, placement), _chain(config, placement, prompt_tokens, response_tokens)
+    alone = chain[0] if chain[0] < prompts * rollout.responses else max(chain[1:], default=0)
+    return per_token * ((prompts + alone) * prompt_tokens + chain[0] * response_tokens)
 
 
-def _sampling(config: Config, placement: Placement) -> int:
+def _sampling(config: Config, placement: Placement, prompt_tokens: int, response_tokens: int) -> int:
     """Logits of one token of every row, and what a sampler makes of them."""
-    rows = _share(config.rollout.prompts // config.rollout.pieces, placement) * config.rollout.responses
-    return 4 * 4 * rows * config.policy.vocab_size
+    return 4 * 4 * _chain(config, placement, prompt_tokens, response_tokens)[0] * config.policy.vocab_size
+
+
+def _prompts(config: Config, placement: Placement) -> int:
+    return _share(config.rollout.prompts // config.rollout.pieces, placement)
+
+
+def _chain(config: Config, placement: Placement, prompt_tokens: int, response_tokens: int) -> tuple[int, ...]:
+    rollout, sizes = config.rollout, placement.mesh.shape
+    slots = math.ceil(rollout.slots / (placement.mesh.size // sizes["tensor"]))
+    prompts = _prompts(config, placement)
+    return buckets.plan(prompts, rollout.responses, prompt_tokens, response_tokens, slots, rollout.buckets)
 
 
 def _activations(config: Config, placement: Placement, prompt_tokens: int, response_tokens: int) -> int:
@@ -268,7 +283,12 @@ def _activations(config: Config, placement: Placement, prompt_tokens: int, respo
     policy, update, sizes = config.policy, config.update, placement.mesh.shape
     mini_batch = config.rollout.prompts // update.mini_batches, config.rollout.responses
     cut = length_buckets.cut_of(
-        *mini_batch, prompt_tokens, response_tokens, sizes["data"] * sizes["fsdp"], update.micro_batches, update.buckets
+        *mini_batch,
+        prompt_tokens,
+        response_tokens,
+        sharding.batch_shards(placement.mesh),
+        update.micro_batches,
+        update.buckets,
     )
     prompts = cut.at_once(response_tokens)
     rows = prompts * cut.rows
