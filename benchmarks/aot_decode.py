@@ -98,7 +98,7 @@ def main(argv: Sequence[str]) -> None:
         "temporaries_gib": round(memory.temp_size_in_bytes / GIB, 3),
         "peak_gib": round(memory.peak_memory_in_bytes / GIB, 3),
     }
-    sys.stdout.write(_table(found, sizes, line) + "\n" + json.dumps(line) + "\n")
+    sys.stdout.write(_table(line) + "\n" + json.dumps(line) + "\n")
     if SAVE.value:
         from benchmarks import record
 
@@ -155,7 +155,6 @@ def _loops(text: str, policy: Any) -> Iterator[Loop]:
     from entropy_rl.models import decode_attention
 
     computations = hlo_traffic.parse(text)
-    widths = decode_attention.widths(NEW_TOKENS.value)
     cache = f"[{policy.layers},{_rows()},{policy.kv_heads},{NEW_TOKENS.value},{policy.head_width}]"
     for name, computation in computations.items():
         layers = [each for each in computation.values() if each.operation == "while" and cache in each.shape]
@@ -163,6 +162,9 @@ def _loops(text: str, policy: Any) -> Iterator[Loop]:
         if name == "ENTRY" or not layers:
             continue
         rows = int(_has(layers[0], rf"\w+\[(\d+),1,{policy.width}\]").group(1))
+        body = computations[layers[0].called("body")].values()
+        conditionals = [hlo_traffic.branches_of(each) for each in body if each.operation == "conditional"]
+        widths = decode_attention.widths(NEW_TOKENS.value, max(map(len, conditionals), default=1))
         moved = {}
         for number, width in enumerate(widths):
             choice = functools.partial(_branch, count=len(widths), number=number)
@@ -205,8 +207,7 @@ def _line(found: list[Loop], sizes: Sizes, seconds: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _table(found: list[Loop], sizes: Sizes, line: dict[str, Any]) -> str:
-    del found, sizes
+def _table(line: dict[str, Any]) -> str:
     head = (
         f"{line['model']} on one device of {line['topology']}, {line['prompts']} x {line['group']} rows, "
         f"{line['prompt_tokens']} + {line['new_tokens']} tokens, cache {line['storage']}: caches "

@@ -47,6 +47,8 @@ def main(argv: Sequence[str]) -> None:
 
 def _check(topology: Topology) -> bool:
     import jax
+    import numpy as np
+    from jax.sharding import Mesh
 
     from entropy_rl.parallel import topologies
     from entropy_rl.parallel.devices import PEAKS
@@ -55,7 +57,8 @@ def _check(topology: Topology) -> bool:
 
     jax.config.update("jax_enable_compilation_cache", False)  # what was compiled for no device cannot be read back
     devices = topologies.devices(topology)
-    config = _config(len(devices))
+    with jax.set_mesh(Mesh(np.asarray(devices), ("described",))):  # what can run is a question about these devices
+        config = _config(len(devices))
     mesh = make_mesh(config.mesh, devices)
     chip = topology.chip
     hardware = ahead.Hardware(PEAKS[chip.kind], chip.memory, chip.link_bandwidth)

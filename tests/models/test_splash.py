@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
+import json
+import os
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -138,3 +143,15 @@ def test_heads_that_do_not_split_over_devices_are_refused(tpu, monkeypatch):
     assert attention.choose("auto", 14, 2, 128) == "xla"
     with pytest.raises(ValueError, match="mesh.tensor = 4.*policy.heads = 14"):
         attention.choose("splash", 14, 2, 128)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("libtpu") is None, reason="libtpu is not installed")
+def test_the_kernel_compiles_for_eight_tpus_however_they_split_heads():
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("TPU_", "ALLOW_", "JAX_PLAT"))}
+    command = [sys.executable, "-m", "tests.models.splash_ahead"]
+    run = subprocess.run(command, env=clean, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr[-3000:]
+    found = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [mesh["tensor"] for mesh, *_ in found] == [2, 4]
+    assert all(kernels == ["dkv", "dq", "fwd"] for _, kernels, _ in found)
