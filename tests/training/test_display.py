@@ -55,6 +55,17 @@ def test_the_remaining_time_follows_the_pace(monkeypatch):
     assert screen.lines[-1][2].endswith("2.00 s/step, 3 min left")
 
 
+def test_goodput_stands_beside_the_time_that_is_left(monkeypatch):
+    clock = iter([100.0, 102.0])
+    monkeypatch.setattr(display.time, "monotonic", lambda: next(clock))
+    screen = Recorder()
+    shown = Display("grpo", 100, screen)
+    for step in (1, 2):
+        shown.show(step, RECORD | {"speed/goodput": 0.874})
+    assert "goodput" not in screen.lines[0][2]
+    assert screen.lines[1][2].endswith("3 min left, goodput 87%")
+
+
 def test_samples_show_the_best_and_the_worst_answer():
     screen = Recorder()
     responses = [{"text": text, "reward": reward} for text, reward in (("a", 0.5), ("b", 0.0), ("c", 1.0))]
