@@ -157,10 +157,10 @@ class Config:
                 f"a mini-batch of {per_step} prompts does not split into update.micro_batches = "
                 f"{update.micro_batches}; choose a divisor"
             )
-        data, fsdp, _ = self.mesh.resolve(devices)
-        if (per_step // update.micro_batches) % (data * fsdp):
+        shards = self.mesh.batch_shards(devices)
+        if (per_step // update.micro_batches) % shards:
             raise ValueError(
-                f"a micro-batch of {per_step // update.micro_batches} prompts does not split over {data * fsdp} "
+                f"a micro-batch of {per_step // update.micro_batches} prompts does not split over {shards} "
                 "devices (mesh.data x mesh.fsdp); raise rollout.prompts, lower update.micro_batches or shrink the mesh"
             )
 

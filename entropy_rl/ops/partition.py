@@ -7,7 +7,7 @@ from jax.sharding import AxisType, PartitionSpec
 
 from entropy_rl.types import Array
 
-BATCH_AXES = ("data", "fsdp")  # the mesh axes that rows are split over, in this order
+BATCH_AXES = ("slice", "data", "fsdp")  # the mesh axes that rows are split over, in this order; where it has them
 TENSOR = "tensor"  # the mesh axis that heads, feed-forward width and vocabulary are split over
 
 

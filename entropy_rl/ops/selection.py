@@ -142,7 +142,7 @@ def bisected(scores: Array, count: Array) -> Array:
 
 def ranked(scores: Array, count: Array, capacity: int) -> Array:
     """The `count` <= `capacity` highest of [B, T] float32 without NaN, by top_k; in two stages on a sharded batch."""
-    axes, shards = partition.BATCH_AXES, _row_shards(scores.shape[0])
+    axes, shards = partition.batch_axes(), _row_shards(scores.shape[0])
     local_size = scores.size // shards
     local_capacity = min(capacity, local_size)
 

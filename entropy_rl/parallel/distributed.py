@@ -96,7 +96,7 @@ def joined(hosts: Hosts = Hosts(), orderly: Sequence[int] = (0,)) -> Iterator[No
             _leave(watch, f"exit code {left.code}; see its log", left.code if isinstance(left.code, int) else 1)
         _part(watch)
         raise
-    except BaseException as error:
+    except BaseException as error:  # the others wait for this process, whatever ended it
         _explain(error)
         lost = isinstance(error, jax.errors.JaxRuntimeError) and _LOST.search(str(error))
         _leave(watch, f"{type(error).__name__}: {error}", watchdog.EXIT_CODE if lost else 1)

@@ -28,7 +28,7 @@ def own_rows(mesh: Mesh, size: int) -> np.ndarray:
     """
     if jax.process_count() == 1:
         return np.arange(size)
-    shards = mesh.size // mesh.shape["tensor"]
+    shards = sharding.batch_shards(mesh)
     if size % shards:
         raise ValueError(
             f"{size} rows do not split over {shards} batch shards of {jax.process_count()} processes; make them a "
@@ -105,7 +105,7 @@ def from_local_rows(mesh: Mesh, rows: Any) -> Any:
 
 
 def _placed(mesh: Mesh, part: np.ndarray) -> Array:
-    shards = mesh.size // mesh.shape["tensor"]
+    shards = sharding.batch_shards(mesh)
     size = len(part) * shards // local_shards(mesh)
     return jax.make_array_from_process_local_data(sharding.rows(mesh), part, (size, *part.shape[1:]))
 
@@ -113,7 +113,7 @@ def _placed(mesh: Mesh, part: np.ndarray) -> Array:
 def local_shards(mesh: Mesh) -> int:
     """Pieces of a batch that lie on this process's devices: its number of rows is a multiple of it."""
     if jax.process_count() == 1:
-        return mesh.size // mesh.shape["tensor"]
+        return sharding.batch_shards(mesh)
     return len({part[0].indices(mesh.size)[:2] for part in _own_parts(mesh, mesh.size)})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
@@ -75,10 +76,14 @@ def state_shardings(mesh: Mesh, parameters: Any, state: Any) -> Any:
 
 def rows(mesh: Mesh, size: int | None = None) -> NamedSharding:
     """Splits the leading axis over the batch axes; whole where `size` rows do not divide."""
-    shards = mesh.shape["data"] * mesh.shape["fsdp"]
-    if size is not None and size % shards:
+    if size is not None and size % batch_shards(mesh):
         return NamedSharding(mesh, PartitionSpec())
-    return NamedSharding(mesh, PartitionSpec(BATCH_AXES))
+    return NamedSharding(mesh, PartitionSpec(tuple(axis for axis in BATCH_AXES if axis in mesh.shape)))
+
+
+def batch_shards(mesh: Mesh) -> int:
+    """Pieces that rows are split into."""
+    return math.prod(mesh.shape.get(axis, 1) for axis in BATCH_AXES)
 
 
 def _path(path: Any) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from typing import Any
 from absl import logging
 
 EXIT_CODE = 75  # EX_TEMPFAIL: another process was lost; the same command on all hosts goes on from the last checkpoint
-SILENT_SECONDS = 40.0  # without a sign of life, after which a process counts as lost
+SILENT_SECONDS = 30.0  # without a sign of life, after which a process counts as lost
 STALL_SECONDS = 60.0  # for which all processes must have waited, for different things
 _PERIOD = 2.0
 

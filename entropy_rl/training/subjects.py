@@ -12,6 +12,7 @@ from jax.sharding import Mesh
 
 from entropy_rl import wording
 from entropy_rl.config import AsCheckpoint, Config, HuggingFace, RandomWeights
+from entropy_rl.parallel import sharding
 from entropy_rl.parallel.devices import concrete
 from entropy_rl.parallel.mesh import make_mesh
 from entropy_rl.phases import RolloutConfig
@@ -145,4 +146,4 @@ def _silent(step: int, steps: int, loss: float) -> None:
 
 def devices_per_batch(mesh: Mesh) -> int:
     """Prompts of a call are a multiple of this."""
-    return mesh.shape["data"] * mesh.shape["fsdp"] if mesh.shape else jax.device_count()
+    return sharding.batch_shards(mesh) if mesh.shape else jax.device_count()

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from entropy_rl.ops.partition import BATCH_AXES
+from entropy_rl.parallel.mesh import AXES
 from tests import examples, methods
 from tests.advantages.test_advantages import ORACLES
 
@@ -60,8 +60,8 @@ def advantages_differ(estimator: object, placement: NamedSharding, mesh: jax.sha
 def main() -> None:
     if len(jax.devices()) != 8:
         raise SystemExit("run with XLA_FLAGS=--xla_force_host_platform_device_count=8")
-    mesh = jax.make_mesh(SHAPE, (*BATCH_AXES, "tensor"), axis_types=(AxisType.Auto,) * 3)
-    placement = NamedSharding(mesh, PartitionSpec(BATCH_AXES))
+    mesh = jax.make_mesh(SHAPE, AXES, axis_types=(AxisType.Auto,) * 3)
+    placement = NamedSharding(mesh, PartitionSpec(AXES[:-1]))
     for case in methods.CASES:
         difference = differences(case, placement, mesh)
         if difference:
