@@ -167,7 +167,7 @@ class Cloud:
         for workdir in {path.read_text() for path in FOLDER.glob("workers/*/*/entropy_rl_run/workdir")}:
             metrics = pathlib.Path(workdir, "metrics.00001.jsonl")
             rows = metrics.read_text().splitlines() if metrics.exists() else []
-            row = {"step": len(rows) + 1, "reward/mean": 0.5, "entropy/token_mean": 1.25, "time/step": 36.0}
+            row = {"step": len(rows) + 1, "reward/mean": -0.5, "entropy/token_mean": 1.25, "time/step": 36.0}
             metrics.write_text("\n".join([*rows, json.dumps(row), ""]))
 
     def scp(self, source: str, target: str, flags: dict[str, str]) -> None:

@@ -291,7 +291,7 @@ def test_status_counts_workers_steps_chip_hours_and_cost(cloud):
     rows = cloud.script("tpu_vm/status.sh", PRICE_PER_CHIP_HOUR="1.5").stdout
     assert "machine        slice: READY, 2x4, 8 chips, 2 workers, since " in rows
     assert "workers        2 of 2 running" in rows
-    assert "step           1 of 50, reward/mean 0.5, entropy/token_mean 1.25" in rows
+    assert "step           1 of 50, reward/mean -0.5, entropy/token_mean 1.25" in rows
     assert "chip-hours     20.0 on 2 machine(s)" in rows  # 8 chips for 2 hours, and 4
     assert "remaining      0.49 h at 36.0 s a step" in rows  # 49 steps of 36 s
     assert "cost           $30.00 so far, $35.88 at the end" in rows  # 20 x 1.5; and 8 x 0.49 x 1.5
