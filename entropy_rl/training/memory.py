@@ -20,7 +20,7 @@ from absl import logging
 from etils import epath
 
 from entropy_rl.config import Config
-from entropy_rl.models import lora
+from entropy_rl.models import attention, lora
 from entropy_rl.ops import logprobs
 from entropy_rl.parallel import devices as hardware
 from entropy_rl.parallel import sharding
@@ -176,7 +176,7 @@ def announce(config: Config, found: Table, placement: Placement) -> None:
     logging.info(
         "devices: %s; computing in %s, weights in %s, %s attention\n%s",
         hardware.describe(placement.mesh.devices.flat), config.policy.compute_dtype, config.policy.param_dtype,
-        config.policy.attention, found,
+        _attention(config, placement), found,
     )  # fmt: skip
     if found.shortfall > 0:
         phase = max((ROLLOUT, UPDATE), key=found.needed)
@@ -297,12 +297,19 @@ def _activations(config: Config, placement: Placement, prompt_tokens: int, respo
     inner = (policy.heads + 2 * policy.kv_heads) * policy.head_width + policy.heads * policy.head_width
     one_layer = tokens * (4 * policy.width + (inner + 3 * policy.feed_forward) // tensor)
     attended = min(response_tokens, 512) * (prompt_tokens + response_tokens)
-    scores = rows * max(policy.heads // tensor, 1) * attended * 3
+    in_kernel = _attention(config, placement) == "splash"
+    scores = 0 if in_kernel else rows * max(policy.heads // tensor, 1) * attended * 3
     kept = tokens * policy.width * policy.layers
     layers = 1 if policy.remat in (True, "full") else policy.layers
     score_layers = layers if response_tokens <= 512 else 1  # longer ones are recomputed block by block
     tile = 4 * 3 * logprobs.tile_elements()
     return width * (kept + layers * one_layer) + 4 * score_layers * scores + tile
+
+
+def _attention(config: Config, placement: Placement) -> str:
+    policy = config.policy
+    with jax.set_mesh(placement.mesh):
+        return attention.choose(policy.attention, policy.heads, policy.kv_heads, policy.head_width)
 
 
 def _share(prompts: int, placement: Placement) -> int:
