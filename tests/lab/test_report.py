@@ -143,6 +143,15 @@ def test_a_run_with_a_summary_and_nothing_else_is_reported(tmp_path):
     assert "50.0" in text and "Entropy and reward" not in text
 
 
+@pytest.mark.parametrize(("goodput", "shown"), [(0.875, True), (None, False), ("x", False), (float("nan"), False)])
+def test_goodput_stands_beside_the_wall_time_where_it_is_known(tmp_path, goodput, shown):
+    folder = fake_runs.write_run(tmp_path / "r")
+    summary = json.loads((folder / "summary.json").read_text()) | {"goodput": goodput}
+    (folder / "summary.json").write_text(json.dumps(summary))
+    text, _ = write(tmp_path, folder)
+    assert ("87.5% of the time since the first start" in text) == shown
+
+
 def test_the_numbers_for_the_hover_parse_back_and_match_the_charts(tmp_path):
     text, page = write(tmp_path, fake_runs.write_run(tmp_path / "r", "a</script>&b"))
     match = re.search(r'<script type="application/json" id="charts">(.*?)</script>', text, re.DOTALL)
