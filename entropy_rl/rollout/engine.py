@@ -15,7 +15,7 @@ from jax.sharding import Mesh
 from entropy_rl.models.kv_cache import Storage
 from entropy_rl.parallel import rows
 from entropy_rl.problem import Tokenizer
-from entropy_rl.rollout import sampling
+from entropy_rl.rollout import buckets, sampling
 from entropy_rl.rollout.generation import generate
 from entropy_rl.rollout.templates import Template
 from entropy_rl.types import Array, Params, Policy, Rollout
@@ -154,6 +154,19 @@ class Engine:
             "end_ids": self.end_ids, "pad_id": self.tokenizer.pad_id, "greedy": greedy,
             "slots": self.slots, "buckets": self.buckets, "storage": self.cache,
         }  # fmt: skip
+
+    def utilisation(self, rollout: Rollout) -> float:
+        """Share of the rows that this process's devices computed whose response was still going on."""
+        lengths = rows.local_rows(rollout.response_mask).sum(axis=1)
+        prompts = len(lengths) // self.group_size
+        shards = rows.local_shards(self.mesh)
+        pieces = shards if prompts % shards == 0 else 1
+        slots = -(-self.slots // (self.mesh.size // self.mesh.shape["tensor"])) if pieces > 1 else self.slots
+        chain = buckets.plan(
+            prompts // pieces, self.group_size, self.prompt_tokens, self.response_tokens, slots, self.buckets
+        )
+        computed = sum(buckets.slot_steps(part.tolist(), chain) for part in np.split(lengths, pieces))
+        return float(lengths.sum() / computed)
 
     def texts(self, rollout: Rollout) -> list[str]:
         """The responses [B] as text, end-of-sequence tokens left out; of several processes, each has its own."""

@@ -138,7 +138,7 @@ def _round(session: Session, params: Any, clock: metrics.Stopwatch) -> _Round:
         if session.step == 0:
             require_working(judged)
         verdicts += judged
-        figures.append(measured)
+        figures.append(measured | {"rollout/utilisation": session.engine.utilisation(sampled)})
         clock.lap("time/reward")
     rollout = _concatenated(rollouts, session.engine.mesh)
     if config.curriculum is not None:

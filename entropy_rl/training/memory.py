@@ -115,7 +115,11 @@ def remedies(config: Config, phase: str) -> list[str]:
     per_step = config.rollout.prompts // update.mini_batches
     rollout, able = config.rollout, []
     if phase == ROLLOUT:
-        able = [(rollout.pieces < rollout.prompts, f"rollout.pieces={_next_divisor(rollout.prompts, rollout.pieces)}")]
+        decoded = rollout.slots or rollout.prompts // rollout.pieces * rollout.responses
+        able = [
+            (decoded > 1, f"rollout.slots={-(-decoded // 2)}"),
+            (rollout.pieces < rollout.prompts, f"rollout.pieces={_next_divisor(rollout.prompts, rollout.pieces)}"),
+        ]
     else:
         able = [
             (update.micro_batches < per_step, f"update.micro_batches={_next_divisor(per_step, update.micro_batches)}"),

@@ -48,6 +48,7 @@ entropy_unit/token_mean            | nats/token |          | at temperature 1, m
 entropy_unit/sequence_mean         | nats/token |          | the same, mean over responses of their own token means
 response/length_mean               | tokens     |          | mean over responses
 response/length_max                | tokens     |          | the longest response
+rollout/utilisation                | share      |          | of the rows computed while sampling: those still going on
 response/truncated                 | share      |          | responses cut off before their end-of-sequence token
 loss/total                         | nats       | mean     | what is minimised: surrogate and penalties
 update/gradient_norm               | 1          | mean     | global norm before clipping

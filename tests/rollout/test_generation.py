@@ -84,6 +84,14 @@ def test_the_plan_counts_the_rows_that_the_program_computes(options):
     assert sum(lengths) <= int(computed) <= LENGTH * len(lengths)
 
 
+def test_an_engine_knows_how_much_of_its_work_was_of_use():
+    rollout = sampled(buckets=4)
+    lengths = rollout.response_mask.sum(axis=1)
+    expected = lengths.sum() / buckets.slot_steps(lengths.tolist(), buckets.plan(4, GROUP, 5, LENGTH, 0, 4))
+    assert engine(buckets=4).utilisation(rollout) == pytest.approx(expected)
+    assert expected > engine().utilisation(rollout) == pytest.approx(lengths.sum() / (len(lengths) * lengths.max()))
+
+
 def test_fewer_rows_are_computed_when_ended_ones_leave_and_fewer_still_when_others_come():
     steps = {}
     for options in ({}, {"buckets": 4}, {"slots": 4}):

@@ -56,6 +56,15 @@ def test_keys_and_values_are_those_of_the_caches():
     assert rows(config())["keys and values"] == bytes_of(cache) + bytes_of(POLICY.response_cache(32, 6))
 
 
+def test_slots_and_fewer_bits_take_less_room():
+    params, prompts = POLICY.init(jax.random.key(0)), jnp.zeros((8, 10), jnp.int32)
+    cut = dataclasses.replace(config(), rollout=dataclasses.replace(config().rollout, slots=12, cache="int8"))
+    shared, _ = POLICY.prefill(params, prompts, prompts == 0, "int8")
+    alone, _ = POLICY.prefill(params, jnp.zeros((12, 10), jnp.int32), jnp.zeros((12, 10), bool), "int8")
+    expected = bytes_of(shared) + bytes_of(alone) + bytes_of(POLICY.response_cache(12, 6, "int8"))
+    assert rows(cut)["keys and values"] == expected
+
+
 def test_weights_that_rollouts_read_in_place_are_not_counted_twice():
     assert "weights as rollouts read them" not in rows(config())
     half = dataclasses.replace(POLICY, compute_dtype="bfloat16")
