@@ -24,6 +24,11 @@ SETTINGS = {
     "BUCKET": "bucket",
     "PROVISIONING": "spot",
 }
+# What gcloud says when a login has run out.
+LOGIN = (
+    "ERROR: (gcloud) There was a problem refreshing your current auth tokens: Reauthentication failed.\n"
+    "Please run:\n\n  $ gcloud auth login\n"
+)
 TOOLS = "basename date dirname du find git gzip ls mkdir mv rm sed setsid sleep sort stat tar touch tr wc xargs"
 STAND_IN = """#!/bin/bash
 exec {python} -S -E -c 'import sys; sys.path.insert(0, "{folder}"); import stand_in; stand_in.main()' {name} "$@"
