@@ -35,7 +35,7 @@ STORAGE = flags.DEFINE_enum("storage", "auto", ["auto", "float32", "bfloat16", "
 SAVE = flags.DEFINE_bool("save", False, "Append the JSON line to benchmarks/results/aot_decode.jsonl.")
 HLO = flags.DEFINE_string("hlo", "", "File for the compiled program's text.")
 
-MODELS = {
+MODELS: dict[str, Any] = {
     "0.5B": {"layers": 24, "width": 896, "heads": 14, "kv_heads": 2, "head_width": 64, "feed_forward": 4864},
     "1.5B": {"layers": 28, "width": 1536, "heads": 12, "kv_heads": 2, "head_width": 128, "feed_forward": 8960},
 }

@@ -103,7 +103,7 @@ def attend(
     copies = copies_of_heads(kv_heads, queries_per_head, axes.get(partition.TENSOR, 1))
     rows: Any = None if prompt_mask.shape[0] % partition.batch_shards() else partition.batch_axes()
     by_rows_and_heads = PartitionSpec(rows, None, partition.TENSOR if partition.TENSOR in axes else None)
-    split = jax.shard_map(
+    split: Any = jax.shard_map(
         local,
         in_specs=(by_rows_and_heads, by_rows_and_heads, PartitionSpec(rows), PartitionSpec()),
         out_specs=by_rows_and_heads,
@@ -162,7 +162,10 @@ def _attend(
             attn_logits_soft_cap=softcap,
             interpret=partition.platform() == "cpu",
         )
-        one = lambda query, key, value, ids: attend(query, key, value, kernel.SegmentIds(ids, ids))  # noqa: E731
+
+        def one(query: Array, key: Array, value: Array, ids: Array) -> Any:
+            return attend(query, key, value, kernel.SegmentIds(ids, ids))
+
         return jax.vmap(one)(query * scale, key, value, segments)
 
     kinds = sorted({min(each, total) for each in windows}) or [total]

@@ -155,3 +155,14 @@ def test_the_kernel_compiles_for_eight_tpus_however_they_split_heads():
     found = [json.loads(line) for line in run.stdout.splitlines()]
     assert [mesh["tensor"] for mesh, *_ in found] == [2, 4]
     assert all(kernels == ["dkv", "dq", "fwd"] for _, kernels, _ in found)
+
+
+@pytest.mark.slow
+def test_rows_and_heads_split_over_eight_devices_change_nothing():
+    environment = os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
+    command = [sys.executable, "-m", "tests.models.splash_devices"]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr[-3000:]
+    found = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [mesh["tensor"] for mesh, _ in found] == [2, 4]
+    assert all(apart <= 2e-5 for _, apart in found)  # sums of up to 60 terms in another order
