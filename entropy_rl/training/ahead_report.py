@@ -14,6 +14,7 @@ _COLUMNS = (
     "program", "a step", "arguments", "temporary", "peak", "beside", "in all", "fits", "TFLOP", "GB moved",
     "collectives", "GB sent", "least s", "bound by", "compiled in",
 )  # fmt: skip
+_LARGEST = 8  # collectives of a program that its record names
 ONLY = "compiled ahead of time for a described slice: nothing was run, no time was measured"
 
 
@@ -107,9 +108,20 @@ def _program(one: Checked, config: Config, limit: float) -> dict[str, Any]:
         "fits": one.fits(limit),
         "advice": fitting.advice(one, config, limit),
         "collectives": hlo.summary(list(one.collectives)),
+        "largest_collectives": [_collective(each) for each in sorted(one.collectives, key=_sent)[-_LARGEST:][::-1]],
         "seconds": None if one.seconds is None else dataclasses.asdict(one.seconds),
         "bound": None if one.seconds is None else one.seconds.bound,
     }
+
+
+def _sent(one: hlo.Collective) -> float:
+    return one.sent
+
+
+def _collective(one: hlo.Collective) -> dict[str, Any]:
+    shapes = ", ".join(map(str, one.shapes[:4])) + (", ..." if len(one.shapes) > 4 else "")
+    return {"kind": one.kind, "shapes": shapes, "group": one.group, "times": one.times, "sent": one.sent,
+            "origin": one.origin}  # fmt: skip
 
 
 def page(records: Sequence[Mapping[str, Any]]) -> str:
