@@ -20,7 +20,7 @@ REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 def command(tmp_path: pathlib.Path, monkeypatch, outcome: Exception) -> None:
     """main() of a run that ends with an exception."""
 
-    def run(*_: object) -> None:
+    def run(*_: object, **__: object) -> None:
         raise outcome
 
     monkeypatch.setattr("entropy_rl.training.run", run)
