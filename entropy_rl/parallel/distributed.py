@@ -23,7 +23,11 @@ from entropy_rl.parallel import exchange, watchdog
 JOIN_SECONDS = 300
 HEARTBEAT_SECONDS = 50  # JAX's own watch over lost processes; ours speaks earlier, and says more
 SHUTDOWN_SECONDS = 20
-_LOST = re.compile(r"gloo|socket closed|connection (reset|closed)|unavailable|aborted|deadline", re.IGNORECASE)
+_LOST = re.compile(  # XLA's words for it; jaxlib raises them as JaxRuntimeError or as ValueError
+    r"^(UNKNOWN|UNAVAILABLE|INTERNAL|ABORTED|CANCELLED|DEADLINE_EXCEEDED)\b.*"
+    r"(gloo|socket closed|connection (reset|closed)|heartbeat|barrier|unavailable|aborted|deadline)",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,8 +101,8 @@ def joined(hosts: Hosts = Hosts(), orderly: Sequence[int] = (0,)) -> Iterator[No
         _part(watch)
         raise
     except BaseException as error:  # the others wait for this process, whatever ended it
-        _explain(error)
-        lost = isinstance(error, jax.errors.JaxRuntimeError) and _LOST.search(str(error))
+        lost = lost_peer(error)
+        _explain(error, lost)
         _leave(watch, f"{type(error).__name__}: {error}", watchdog.EXIT_CODE if lost else 1)
     _part(watch)
 
@@ -153,8 +157,23 @@ def _detect(timeouts: dict[str, Any]) -> None:
         logging.debug("JAX is in use already: %s", error)
 
 
-def _explain(error: BaseException) -> None:
-    if isinstance(error, (ValueError, exchange.Disagreement)):
+def lost_peer(error: BaseException | None) -> bool:
+    """Whether an error, or one that led to it, says that another process is gone."""
+    while error is not None:
+        if _LOST.match(str(error)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _explain(error: BaseException, lost: bool) -> None:
+    if lost:
+        logging.error(
+            "process %d: another process has probably ended (%s). Run the same command on all hosts to go on from the "
+            "last checkpoint",
+            jax.process_index(), error,
+        )  # fmt: skip
+    elif isinstance(error, (ValueError, exchange.Disagreement)):
         logging.error("%s", error)
     else:
         logging.error("process %d ends: %s", jax.process_index(), error, exc_info=error)

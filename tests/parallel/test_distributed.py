@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from entropy_rl.parallel import exchange
-from entropy_rl.parallel.distributed import Hosts, joined
+from entropy_rl.parallel.distributed import Hosts, joined, lost_peer
 
 
 def test_the_environment_says_what_flags_do_not(monkeypatch):
@@ -36,3 +36,12 @@ def test_a_single_process_is_let_through_with_its_own_errors():
         raise KeyError("mine")
     assert exchange.everyones({"a": float("inf")}, "here") == [{"a": float("inf")}]
     assert exchange.firsts(3, "here") == 3
+
+
+def test_an_error_of_a_collective_says_that_a_peer_is_gone_whatever_its_type():
+    seen = "UNKNOWN: Gloo AllGather failed: [external/gloo/gloo/transport/tcp/pair.cc:538] Read error [127.0.0.1]:387"
+    wrapped = RuntimeError("the save failed")
+    wrapped.__cause__ = ValueError(seen)
+    assert lost_peer(ValueError(seen)) and lost_peer(wrapped)
+    assert not lost_peer(ValueError("rollout.prompts = 3: the barrier is that they must divide"))
+    assert not lost_peer(RuntimeError("INTERNAL: an assertion of the compiler"))
