@@ -215,16 +215,17 @@ def _written(computations: dict[str, Computation], inside: Computation, instruct
     fused = computations[instruction.called("calls")]
     root = next(each for each in fused.values() if each.root)
     parts = [fused[name] for name in root.operands] if root.operation == "tuple" else [root]
-    return sum(_part_written(fused, part) for part in parts)
+    return hbm_bytes(instruction.shape) - sum(_left_alone(fused, part) for part in parts)
 
 
-def _part_written(fused: Computation, part: Instruction) -> int:
+def _left_alone(fused: Computation, part: Instruction) -> int:
+    """Bytes of a result that is updated in place and that nobody touches."""
     whole = hbm_bytes(part.shape)
     while part.operation == "bitcast":
         part = fused[part.operands[0]]
-    if part.operation == "dynamic-update-slice":
-        return _unplaced_bytes(fused[part.operands[1]].shape)
-    return whole
+    if not whole or part.operation != "dynamic-update-slice":
+        return 0
+    return whole - _unplaced_bytes(fused[part.operands[1]].shape)
 
 
 def _dims(shape: str) -> str:
