@@ -1,12 +1,16 @@
 """A process of a run in miniature: steps of a wait, an exchange and an update, until it is asked to leave.
 
-Run:  python -m tests.training.stopping_hosts PORT PROCESS PROCESSES FOLDER
+Run:  python -m tests.training.stopping_hosts PORT PROCESS PROCESSES FOLDER [EARLY]
+
+EARLY is a process that gets a SIGTERM before its run has begun, when JAX's own handler is in place.
 """
 
 from __future__ import annotations
 
+import os
 import pathlib
 import random
+import signal
 import sys
 import time
 
@@ -34,9 +38,11 @@ def steps(process: int, folder: pathlib.Path) -> int:
             return updates
 
 
-def main(port: str, process: str, processes: str, folder: str) -> None:
+def main(port: str, process: str, processes: str, folder: str, early: str = "") -> None:
     with distributed.joined(distributed.Hosts(f"127.0.0.1:{port}", int(processes), int(process))):
         assert jax.process_index() == int(process)
+        if early == process:
+            os.kill(os.getpid(), signal.SIGTERM)
         updates = steps(int(process), pathlib.Path(folder))
         exchange.meet("all have left")
         (pathlib.Path(folder) / f"{process}.left").write_text(str(updates))

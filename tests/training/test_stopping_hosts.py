@@ -38,6 +38,22 @@ def test_processes_leave_together_when_one_or_all_are_asked(tmp_path, asked):
 
 
 @pytest.mark.slow
+def test_a_notice_that_jax_s_own_service_received_is_followed_too(tmp_path):
+    port = str(free_port())
+    arguments = lambda number: [port, str(number), "2", str(tmp_path), "1"]  # noqa: E731
+    started = [
+        start_module("tests.training.stopping_hosts", arguments(number), tmp_path / "log", 1) for number in range(2)
+    ]
+    try:
+        assert hosts.codes(started) == [EXIT_CODE] * 2, (tmp_path / "log").read_text()[-3000:]
+    finally:
+        for process in started:
+            process.kill()
+    left = [(tmp_path / f"{number}.left").read_text() for number in range(2)]
+    assert left[0] == left[1]
+
+
+@pytest.mark.slow
 def test_a_run_on_two_hosts_of_which_one_is_asked_to_stop_is_the_run_left_alone(tmp_path):
     bases, flags = tmp_path / "bases", ("--set=steps=8", "--set=checkpoint.every=100")
     with hosts.training(tmp_path / "whole", bases, *flags) as processes:
