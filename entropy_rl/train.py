@@ -1,6 +1,9 @@
 """Trains a run, or goes on with it.
 
 Run:  python -m entropy_rl.train --config=countdown_grpo --workdir=runs/countdown_grpo --set steps=100 --set seed=1
+
+Exit codes: 0, the run is finished; 143, it was asked to stop (SIGTERM, SIGINT) and has saved; 75, another process of
+the run was lost; 1, an error. After 143 and 75 the same command goes on.
 """
 
 from __future__ import annotations
