@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks import hlo_traffic
 
+STATE = "(s32[], bf16[4,8,128]{2,1,0:T(8,128)(2,1)}, /*index=2*/bf16[1,8,128]{2,1,0:T(8,128)(2,1)})"
 PROGRAM = """
 %sliced (p0: bf16[4,8,128], p1: s32[]) -> bf16[8,128] {
   %p0 = bf16[4,8,128]{2,1,0:T(8,128)(2,1)} parameter(0)
@@ -35,7 +36,7 @@ PROGRAM = """
 }
 
 %body (b0: (s32[], bf16[4,8,128], bf16[1,8,128])) -> (s32[], bf16[4,8,128], bf16[1,8,128]) {
-  %b0 = (s32[], bf16[4,8,128]{2,1,0:T(8,128)(2,1)}, bf16[1,8,128]{2,1,0:T(8,128)(2,1)}) parameter(0)
+  %b0 = STATE parameter(0)
   %i = s32[]{:T(128)S(6)} get-tuple-element(%b0), index=0
   %stack = bf16[4,8,128]{2,1,0:T(8,128)(2,1)} get-tuple-element(%b0), index=1
   %new = bf16[1,8,128]{2,1,0:T(8,128)(2,1)} get-tuple-element(%b0), index=2
@@ -43,19 +44,19 @@ PROGRAM = """
   %put = bf16[4,8,128]{2,1,0:T(8,128)(2,1)} fusion(%stack, %new), kind=kLoop, calls=%written
   %pack = (bf16[8,128]{1,0:T(8,128)(2,1)}) tuple(%read)
   %either = f32[]{:T(128)S(6)} conditional(%i, %pack, %pack), branch_computations={%small, %big}
-  ROOT %out = (s32[], bf16[4,8,128]{2,1,0:T(8,128)(2,1)}, bf16[1,8,128]{2,1,0:T(8,128)(2,1)}) tuple(%i, %put, %new)
+  ROOT %out = STATE tuple(%i, %put, %new)
 }
 
 %condition (e0: (s32[], bf16[4,8,128], bf16[1,8,128])) -> pred[] {
-  %e0 = (s32[], bf16[4,8,128]{2,1,0:T(8,128)(2,1)}, bf16[1,8,128]{2,1,0:T(8,128)(2,1)}) parameter(0)
+  %e0 = STATE parameter(0)
   ROOT %e1 = pred[] constant(true)
 }
 
 ENTRY %main (a0: (s32[], bf16[4,8,128], bf16[1,8,128])) -> (s32[], bf16[4,8,128], bf16[1,8,128]) {
-  %a0 = (s32[], bf16[4,8,128]{2,1,0:T(8,128)(2,1)}, /*index=2*/bf16[1,8,128]{2,1,0:T(8,128)(2,1)}) parameter(0)
-  ROOT %loop = (s32[], bf16[4,8,128]{2,1,0:T(8,128)(2,1)}, bf16[1,8,128]{2,1,0:T(8,128)(2,1)}) while(%a0), condition=%condition, body=%body
+  %a0 = STATE parameter(0)
+  ROOT %loop = STATE while(%a0), condition=%condition, body=%body
 }
-"""
+""".replace("STATE", STATE)
 SLICE = 8 * 128 * 2  # bytes
 
 
