@@ -1,5 +1,7 @@
 """Evaluates a run, or a published model by name: scores with intervals, before and after training.
 
+On several hosts every one of them runs the command, as for training; the first one's log has the table.
+
 Run:  python -m entropy_rl.evaluate --run=runs/countdown_grpo --split=test --samples=64
       python -m entropy_rl.evaluate --model=runs/qwen3_grpo --tasks=gsm8k,math500,aime24 --protocol=paper
       python -m entropy_rl.evaluate --model=Qwen/Qwen2.5-0.5B-Instruct --tasks=gsm8k --problems=200
@@ -52,7 +54,9 @@ def main(argv: Sequence[str]) -> None:
         raise app.UsageError(f"unexpected arguments {argv[1:]}; name the run with --run=RUN")
     if bool(_RUN.value) == bool(_MODEL.value):
         raise app.UsageError("name either a run, --run=RUN, or a model, --model=RUN_OR_FOLDER")
-    with mistakes.explained():
+    from entropy_rl.parallel import distributed  # after the flags, so that --help answers at once
+
+    with mistakes.explained(), distributed.joined():
         figures = _by_name(_MODEL.value) if _MODEL.value else _as_trained(_RUN.value or "")
         if _JSON.value:
             from entropy_rl.training import provenance
