@@ -132,8 +132,12 @@ def checkpointed_steps(folder: epath.Path) -> list[int]:
 
 
 def _check_folder(folder: epath.Path) -> None:
-    """That it is, or can become, a folder to write to; of a bucket this shows only when it is written to."""
+    """That it is, or can become, a folder to write to; of a bucket only that it can be looked into."""
     if streams.is_object_store(folder):
+        try:
+            folder.exists()
+        except ImportError as error:
+            raise ValueError(f"--workdir={folder}: {error}: pip install 'entropy-rl[gcs]', or gcsfs") from None
         return
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
     if not nearest.is_dir():

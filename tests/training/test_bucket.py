@@ -46,3 +46,12 @@ def test_a_run_in_a_bucket_writes_there_what_it_writes_to_a_disk(tmp_path, monke
     assert snapshot.load(epath.Path(workdir)) == config.resolved()
     assert read_runs([workdir])[0].summary["steps"] == 4
     assert streams.read(workdir, "metrics") == run.metrics
+
+
+def test_a_machine_that_cannot_read_buckets_is_told_what_to_install(monkeypatch, config):
+    def missing(*_: object) -> None:
+        raise ImportError("Please install gcsfs to access Google Storage")
+
+    monkeypatch.setattr("etils.epath.backend._FileSystemSpecBackend._get_filesystem", missing)
+    with pytest.raises(ValueError, match=r"--workdir=gs://bucket/run: Please install gcsfs.*entropy-rl\[gcs\]"):
+        training.run(config, "gs://bucket/run")
