@@ -65,7 +65,9 @@ class Profiler:
         """Around RL step `number`."""
         if self._local is None and self._steps is not None and number in self._steps:
             self._local = tempfile.TemporaryDirectory()
-            jax.profiler.start_trace(self._local.name)
+            options = jax.profiler.ProfileOptions()
+            options.python_tracer_level = 0  # every call of a step of minutes would fill the trace
+            jax.profiler.start_trace(self._local.name, profiler_options=options)
             logging.info("step %d: a trace is taken, up to step %d", number, self._steps[-1])
         with jax.profiler.StepTraceAnnotation("step", step_num=number):
             yield
