@@ -7,7 +7,8 @@ Padding of prompts has a segment of its own. Scores exist only inside the kernel
 
 Compiled ahead of time for one v5e, not run: the gradient of one layer's attention with Qwen2.5-1.5B's heads (12 over
 2, 128 wide, bfloat16) takes 55 MiB of temporaries for a prompt of 1024 and 8 responses of 1024 tokens, where the exact
-form takes 1171; for two prompts of 512 with 8 responses of 2048 each, 628 MiB and 3596. It moves a tenth of the bytes.
+form takes 1171; for two prompts of 512 with 8 responses of 2048 each, 628 MiB and 3596. With the kernels' operands
+counted once it moves a tenth of the bytes.
 """
 
 from __future__ import annotations

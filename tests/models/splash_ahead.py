@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from typing import Any
 
 from entropy_rl.parallel import topologies
 
@@ -42,7 +43,7 @@ def main() -> None:
         responses = jax.ShapeDtypeStruct((PROMPTS * GROUP, LENGTH), jnp.int32, sharding=rows)
         with jax.set_mesh(mesh):
             loss = lambda *arguments: jnp.square(policy.response_hidden(*arguments).astype(jnp.float32)).sum()  # noqa: E731
-            compiled = jax.jit(jax.grad(loss)).lower(params, tokens, mask, responses).compile()
+            compiled: Any = jax.jit(jax.grad(loss)).lower(params, tokens, mask, responses).compile()
         kernels = sorted(set(re.findall(r"splash_mha_(fwd|dq|dkv)", compiled.as_text())))
         temporaries = compiled.memory_analysis().temp_size_in_bytes / (1 << 20)
         sys.stdout.write(json.dumps([dict(mesh.shape), kernels, temporaries]) + "\n")
