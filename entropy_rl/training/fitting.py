@@ -45,7 +45,7 @@ def _fewer_rows(found: Checked, config: Config, limit: float) -> list[str]:
         return [f"no number of rows fits: {fixed / GIB:.2f} GiB are there before the first row; see below"]
     factor = by_rows / room
     if found.program.kind == "sampling":
-        return _as_pieces(config, found, factor)
+        return [*_as_slots(config, found, factor), *_as_pieces(config, found, factor)]
     return _as_micro_batches(config, found, factor)
 
 
@@ -53,6 +53,15 @@ def _parts(found: Checked) -> tuple[float, float]:
     """Bytes that do not depend on rows, and those that do."""
     fixed = found.arguments + found.program.beside
     return fixed, found.needed - fixed
+
+
+def _as_slots(config: Config, found: Checked, factor: float) -> list[str]:
+    """Fewer responses at a time; the others take the places of those that end."""
+    shards, now = _shards(found), config.rollout.slots or found.program.responses
+    slots = math.floor(now / factor / shards) * shards
+    if not 0 < slots < now:
+        return []
+    return [f"rollout.slots={slots} (from {now}): {_gib(found, slots / now)} by estimate"]
 
 
 def _as_pieces(config: Config, found: Checked, factor: float) -> list[str]:
@@ -80,10 +89,12 @@ def _as_micro_batches(config: Config, found: Checked, factor: float) -> list[str
     if able:
         name = f"update.micro_batches={able[0]} (from {update.micro_batches})"
         remedies.append(f"{name}: {_gib(found, update.micro_batches / able[0])} by estimate")
+    elif update.buckets == 1:
+        remedies.append("update.buckets=2: a prompt is computed with some of its responses and not with all of them")
     elif config.policy.remat in ("full", True):
         remedies.append(
-            f"one prompt with its {config.rollout.responses} responses per device is still too much: a larger "
-            "mesh.tensor splits its activations, a smaller mesh.fsdp makes room for it"
+            "a prompt with a few of its responses per device is still too much: a larger mesh.tensor splits what "
+            "they keep"
         )
     if config.policy.remat not in ("full", True):
         remedies.append("policy.remat=full: the backward pass keeps each layer's input and nothing else")

@@ -176,11 +176,21 @@ def test_when_not_one_row_fits_the_state_is_the_trouble():
     assert not any("policy.lora" in one for one in fitting.advice(checked("update", 20, 1), frozen, 16 * GIB))
 
 
-def test_sampling_is_cut_into_pieces():
-    found = checked("sampling", 4, 20)
-    assert fitting.advice(found, config(), 16 * GIB)[1].startswith("rollout.pieces=4 (from 2)")
-    most = config(rollout=dataclasses.replace(config().rollout, pieces=8))
-    assert "mesh.tensor" in fitting.advice(found, most, 16 * GIB)[1]  # 4 prompts on 4 shards
+def test_sampling_is_cut_into_slots_or_pieces():
+    found = checked("sampling", 4, 20)  # 64 rows whose 20 GiB must become .97 * 16 - 4 = 11.5
+    _, slots, pieces, *_ = fitting.advice(found, config(), 16 * GIB)
+    assert slots.startswith("rollout.slots=36 (from 64): 15.25 GiB")  # 64 * 11.52 / 20 = 36.9, in fours
+    assert pieces.startswith("rollout.pieces=4 (from 2): 14.00 GiB")
+    most = config(rollout=dataclasses.replace(config().rollout, pieces=8, slots=4))
+    assert "mesh.tensor" in fitting.advice(found, most, 16 * GIB)[1]  # 4 prompts and 4 slots on 4 shards
+
+
+def test_groups_are_cut_where_micro_batches_cannot_be():
+    update = UpdateConfig(mini_batches=2, micro_batches=4)  # one prompt on each shard
+    _, remedy, *_ = fitting.advice(checked("update", 4, 20), config(update=update), 16 * GIB)
+    assert "mesh.tensor" in remedy
+    whole = dataclasses.replace(update, buckets=1)
+    assert "update.buckets=2" in fitting.advice(checked("update", 4, 20), config(update=whole), 16 * GIB)[1]
 
 
 def test_a_failure_that_is_not_of_memory_is_told_as_it_is():
