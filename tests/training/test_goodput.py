@@ -12,6 +12,11 @@ from entropy_rl.training import goodput
 from entropy_rl.training.goodput import Goodput, covered, resumed
 
 
+@pytest.fixture(autouse=True)
+def _nothing_compiled_before(monkeypatch):
+    monkeypatch.setattr(goodput._compilation, "_intervals", [])
+
+
 def test_seconds_inside_each_other_count_once():
     # [0, 4] holds [1, 2] and meets [3, 6]: 6 in all; [8, 9] stands alone
     assert covered([(1, 2), (0, 4), (3, 6), (8, 9)]) == 7
