@@ -32,7 +32,9 @@ def advice(found: Checked, config: Config, limit: float) -> list[str]:
 
 
 def _said(remedy: str) -> bool:
-    return remedy.startswith(("rollout.pieces", "update.micro_batches", "policy.lora"))
+    return remedy.startswith(
+        ("rollout.pieces", "rollout.slots", "update.micro_batches", "update.buckets", "policy.lora")
+    )
 
 
 def _fewer_rows(found: Checked, config: Config, limit: float) -> list[str]:
