@@ -99,7 +99,7 @@ def test_a_run_of_two_processes_goes_on_in_one_with_eight_devices(bases, tmp_pat
     workdir, whole = tmp_path / "run", tmp_path / "whole"
     prompts = "--set=rollout.prompts=16"
     for folder, steps in ((workdir, 3), (whole, 6)):
-        with hosts.training(folder, bases, prompts, f"--set=steps={steps}", devices=2) as processes:
+        with hosts.training(folder, bases, prompts, f"--set=steps={steps}") as processes:
             assert codes(processes) == [0, 0]
     flags = [f"--config={resuming.CONFIG_FILE}", f"--workdir={workdir}", f"--bases={bases}", prompts, "--set=steps=6"]
     alone = hosts.start_module("entropy_rl.train", flags, log_of(workdir, 0), 8)
