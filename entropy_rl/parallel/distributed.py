@@ -22,7 +22,7 @@ from entropy_rl.parallel import exchange, watchdog
 
 JOIN_SECONDS = 300
 HEARTBEAT_SECONDS = 50  # JAX's own watch over lost processes; ours speaks earlier, and says more
-SHUTDOWN_SECONDS = 20
+SHUTDOWN_SECONDS = 300  # the first process may still be writing
 _LOST = re.compile(  # XLA's words for it; jaxlib raises them as JaxRuntimeError or as ValueError
     r"^(UNKNOWN|UNAVAILABLE|INTERNAL|ABORTED|CANCELLED|DEADLINE_EXCEEDED)\b.*"
     r"(gloo|socket closed|connection (reset|closed)|heartbeat|barrier|unavailable|aborted|deadline)",
