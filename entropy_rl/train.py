@@ -5,8 +5,8 @@ Run:  python -m entropy_rl.train --config=countdown_grpo --workdir=runs/countdow
 Exit codes: 0, the run is finished; 143, it was asked to stop (SIGTERM, SIGINT) and has saved; 75, another process of
 the run was lost (134 if that was the first, which holds JAX's own service); 1, an error. After 143, 75 and 134 the
 same command goes on. On several hosts every one of them runs it, with one --workdir that all reach: on Cloud TPU that
-is all; elsewhere --coordinator=HOST:PORT --processes=N --process_id=I, or JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and
-JAX_PROCESS_ID.
+is all; elsewhere --coordinator=HOST:PORT --processes=N --process_id=I, or JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES
+and JAX_PROCESS_ID.
 """
 
 from __future__ import annotations
