@@ -170,7 +170,7 @@ class Decoder:
     def response_cache(self, batch: int, length: int, storage: kv_cache.Storage = "auto") -> KeysValues:
         """Empty keys and values [L, B, K, T, H]; this order is updated in place inside the layer scan."""
         shape = (self.layers, batch, self.kv_heads, length, self.head_width)
-        return kv_cache.empty(shape, self.compute_dtype, storage)
+        return kv_cache.empty(shape, self.dtype, storage)
 
     def decode(
         self,

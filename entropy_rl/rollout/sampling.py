@@ -44,7 +44,8 @@ def uniforms(keys: Array, position: Array) -> Array:
 def sample_token(logits: Array, uniform: Array) -> tuple[Array, Array, Array]:
     """Draws from softmax(logits): the first token whose cumulative probability exceeds the uniform number.
 
-    Sums go block by block, so that a large vocabulary is read once and then only one block of it is accumulated.
+    Sums go block by block, so that a large vocabulary is read twice, no probability of it is ever stored, and only one
+    block is accumulated.
 
     Args:
       logits: [B, V] float32, over the temperature.
@@ -54,21 +55,22 @@ def sample_token(logits: Array, uniform: Array) -> tuple[Array, Array, Array]:
       tokens [B] int32, their log-probabilities [B] and the entropies [B], float32 in nats.
     """
     rows, vocabulary = logits.shape
-    normaliser = jax.nn.logsumexp(logits, axis=-1)  # [B]
-    logprobs = logits - normaliser[:, None]
-    probabilities = jnp.exp(logprobs)
-    entropies = _entropy(logprobs, probabilities)
-    blocks = jnp.pad(probabilities, ((0, 0), (0, -vocabulary % BLOCK))).reshape(rows, -1, BLOCK)
-    ends = jnp.cumsum(blocks.sum(axis=-1), axis=-1)  # [B, V / BLOCK]
-    target = uniform * ends[:, -1]
+    shifted = logits - jnp.max(logits, axis=-1, keepdims=True)
+    shifted = jnp.pad(shifted, ((0, 0), (0, -vocabulary % BLOCK)), constant_values=-jnp.inf)
+    blocks = shifted.reshape(rows, -1, BLOCK)  # [B, V / BLOCK, BLOCK]; only sums of it are kept
+    ends = jnp.cumsum(jnp.exp(blocks).sum(axis=-1), axis=-1)  # [B, V / BLOCK]
+    total = ends[:, -1]
+    target = uniform * total
     block = jnp.minimum(jnp.sum(ends <= target[:, None], axis=-1), ends.shape[1] - 1)  # [B]
     start = jnp.where(block > 0, jnp.take_along_axis(ends, jnp.maximum(block - 1, 0)[:, None], axis=1)[:, 0], 0.0)
-    inside = jnp.take_along_axis(blocks, block[:, None, None], axis=1)[:, 0]  # [B, BLOCK]
+    candidates = jnp.take_along_axis(blocks, block[:, None, None], axis=1)[:, 0]  # [B, BLOCK]
+    inside = jnp.exp(candidates)
     passed = start[:, None] + jnp.cumsum(inside, axis=-1) <= target[:, None]
     last = BLOCK - 1 - jnp.argmax((inside > 0)[:, ::-1], axis=-1)  # rounding must not step onto an impossible token
-    tokens = block * BLOCK + jnp.minimum(passed.sum(axis=-1), last)
-    tokens = jnp.minimum(tokens, vocabulary - 1).astype(jnp.int32)
-    return tokens, jnp.take_along_axis(logprobs, tokens[:, None], axis=1)[:, 0], entropies
+    place = jnp.minimum(passed.sum(axis=-1), last)
+    chosen = jnp.take_along_axis(candidates, place[:, None], axis=1)[:, 0]
+    tokens = jnp.minimum(block * BLOCK + place, vocabulary - 1).astype(jnp.int32)
+    return tokens, chosen - jnp.log(total), _entropy(blocks.reshape(rows, -1), total)
 
 
 def likeliest_token(logits: Array) -> tuple[Array, Array, Array]:
@@ -85,10 +87,12 @@ def likeliest_token(logits: Array) -> tuple[Array, Array, Array]:
 
 
 def entropy(logits: Array) -> Array:
-    """[B] nats of softmax(logits), [B, V]."""
-    logprobs = jax.nn.log_softmax(logits, axis=-1)
-    return _entropy(logprobs, jnp.exp(logprobs))
+    """[B] nats of softmax(logits), [B, V]; impossible tokens, of logit -inf, add nothing."""
+    shifted = logits - jnp.max(logits, axis=-1, keepdims=True)
+    return _entropy(shifted, jnp.exp(shifted).sum(axis=-1))
 
 
-def _entropy(logprobs: Array, probabilities: Array) -> Array:
-    return -jnp.sum(jnp.where(probabilities > 0, probabilities * logprobs, 0.0), axis=-1)  # 0 log 0 = 0
+def _entropy(shifted: Array, total: Array) -> Array:
+    """log Z - sum_v p_v x_v of logits x, whose largest is 0, and Z = sum_v exp(x_v): one more pass, nothing kept."""
+    weighted = jnp.where(shifted > -jnp.inf, jnp.exp(shifted) * shifted, 0.0)
+    return jnp.log(total) - weighted.sum(axis=-1) / total

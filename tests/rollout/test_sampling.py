@@ -39,6 +39,8 @@ def test_an_impossible_token_is_never_sampled_even_at_the_ends():
     tokens, logprobs, entropies = sampling.sample_token(logits, jnp.asarray([0.0, 0.4999, 0.5, 1 - 2**-24]))
     np.testing.assert_array_equal(tokens, [130, 130, 131, 131])
     np.testing.assert_allclose(logprobs, -np.log(2), rtol=1e-6)
+    np.testing.assert_allclose(entropies, np.log(2), rtol=1e-6)
+    np.testing.assert_allclose(sampling.entropy(logits), np.log(2), rtol=1e-6)
 
 
 def test_random_numbers_do_not_depend_on_the_place_of_a_row():
