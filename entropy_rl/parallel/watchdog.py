@@ -68,11 +68,16 @@ class Watchdog:
         self._thread.join(_PERIOD * 2)
 
     def failed(self, message: str, code: int) -> None:
-        """Tells the others why this process ends and with which exit code, and leaves them the time to read it."""
+        """Tells the others why this process ends and with which exit code."""
         text = f"process {self._process} on {socket.gethostname()} failed: {message}"[:2000]
         self._put("failed", json.dumps([text, code]))
         self._stop.set()
-        time.sleep(2 * _PERIOD)  # the store ends with the first process
+        self._linger()
+
+    def _linger(self) -> None:
+        """The store ends with the first process: the others shall have read it."""
+        if self._process == 0:
+            time.sleep(2 * _PERIOD)
 
     def _put(self, what: str, value: str) -> None:
         with contextlib.suppress(Exception):  # the store may be what was lost
@@ -95,6 +100,7 @@ class Watchdog:
                 continue
             trouble = self.trouble(found, time.monotonic())
             if trouble is not None and not self._stop.is_set():
+                self._linger()
                 self._leave(*trouble)
 
     def _all(self, what: str) -> dict[int, str]:
