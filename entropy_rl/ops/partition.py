@@ -54,6 +54,6 @@ def by_rows_and_columns(array: Array) -> Array:
 
 
 def platform() -> str:
-    """What a program that is traced now will run on: the devices of the mesh in context, or JAX's own; "cpu", "tpu"..."""
+    """What a program traced now will run on, "cpu" or "tpu"...: the devices of the mesh in context, or JAX's own."""
     mesh = jax.sharding.get_abstract_mesh()
     return jax.default_backend() if mesh.empty or mesh.abstract_device is None else mesh.abstract_device.platform

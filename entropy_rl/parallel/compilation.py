@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+from typing import Any
 
 import jax
 from absl import logging
@@ -19,7 +20,8 @@ def keep_programs() -> None:
     It lies in $XDG_CACHE_HOME or ~/.cache. JAX_COMPILATION_CACHE_DIR moves it, a bucket included;
     JAX_ENABLE_COMPILATION_CACHE=false turns it off. Where the folder cannot be made there is none, and a line says so.
     """
-    if jax.config.jax_compilation_cache_dir or not jax.config.jax_enable_compilation_cache:
+    settings: Any = jax.config
+    if settings.jax_compilation_cache_dir or not settings.jax_enable_compilation_cache:
         return
     root = os.environ.get("XDG_CACHE_HOME")
     try:
@@ -31,3 +33,9 @@ def keep_programs() -> None:
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_compilation_cache_max_size", MOST_BYTES)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", SHORTEST)
+
+
+def are_programs_kept() -> bool:
+    """Whether what is compiled now can be found again."""
+    settings: Any = jax.config
+    return bool(settings.jax_compilation_cache_dir and settings.jax_enable_compilation_cache)

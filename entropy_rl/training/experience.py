@@ -88,7 +88,7 @@ def _mesh_of(array: Array) -> Mesh | None:
 
 
 @functools.cache
-def taking(mesh: Mesh | None, prompts: int) -> Callable[[Experience, Array], Experience]:
+def taking(mesh: Mesh | None, prompts: int) -> Callable[[Experience, Any], Experience]:
     """The program that takes the groups of `prompts` prompts by their numbers, in that order, off an experience.
 
     What it gives lies by rows by name: on one device the compiler would call it something else, and an update that was

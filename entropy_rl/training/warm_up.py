@@ -15,6 +15,7 @@ import jax
 from absl import logging
 
 from entropy_rl.config import Config
+from entropy_rl.parallel import compilation
 from entropy_rl.rollout.engine import Engine
 from entropy_rl.training import programs
 from entropy_rl.training.programs import Program
@@ -29,7 +30,7 @@ def compile_ahead(config: Config, engine: Engine) -> None:
       config: resolved.
       engine: of the session.
     """
-    if not (jax.config.jax_compilation_cache_dir and jax.config.jax_enable_compilation_cache):
+    if not compilation.are_programs_kept():
         return
     wanted = [program for program in programs.of(config, engine.mesh, engine) if program.kind != "data"]
     started = time.perf_counter()

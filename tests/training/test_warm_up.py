@@ -49,7 +49,7 @@ def test_the_programs_of_a_step_are_those_compiled_ahead(tmp_path, monkeypatch):
 
 
 def test_nothing_is_compiled_ahead_where_it_could_not_be_found_again(monkeypatch):
-    monkeypatch.setattr(warm_up.jax, "config", _Settings({}))
+    monkeypatch.setattr(compilation.jax, "config", _Settings({}))
     warm_up.compile_ahead(None, None)  # does not even look at them
 
 
