@@ -52,7 +52,7 @@ def pieces_of(cut: Cut, experience):
         width = piece.responses.shape[1]
         rows, prompts = piece.responses[:, 0] // 100, piece.prompts[:, 0] // 1000 - 1
         filled = piece.response_mask.any(axis=1)
-        jax.debug.callback(lambda *a: look(*a, width), rows, prompts, filled, ordered=True)
+        jax.debug.callback(lambda *a: look(*a, width), rows, prompts, filled, ordered=True)  # pyright: ignore[reportCallIssue]
         return carry + 1, piece.responses.astype(jnp.float32)
 
     turns, values = jax.jit(lambda e: length_buckets.fold(cut, body, 0, e))(experience)
