@@ -36,6 +36,7 @@ def slice_of(name: str) -> str:
 def page(folder: pathlib.Path) -> str:
     """README.md of the results in a folder."""
     records = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+    records = [record for record in records if record["complete"]]
     versions = sorted({f"jax {each['jax']}, libtpu {each['libtpu']}" for each in records})
     return (
         "# What the presets need of TPU slices\n\n"
@@ -52,7 +53,7 @@ def main(argv: Sequence[str]) -> None:
     RESULTS.mkdir(parents=True, exist_ok=True)
     for name in _ONLY.value or [name for name in preset_names() if name.startswith("tpu_")]:
         out = RESULTS / f"{name}.json"
-        if out.exists() and not _AGAIN.value:
+        if out.exists() and json.loads(out.read_text())["complete"] and not _AGAIN.value:
             continue
         command = [sys.executable, "-m", "entropy_rl.compile_check", f"--config={name}"]
         done = subprocess.run([*command, f"--topology={slice_of(name)}", f"--out={out}"], check=False)

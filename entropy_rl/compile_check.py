@@ -64,13 +64,21 @@ def _check(topology: Topology) -> bool:
     hardware = ahead.Hardware(PEAKS[chip.kind], chip.memory, chip.link_bandwidth)
     listed = _chosen(programs.of(config, mesh))
     logging.info("%s on %s: %d devices, mesh %s", config.name, topology, len(devices), dict(mesh.shape))
-    found = ahead.check(listed, programs.concrete_config(config, mesh), hardware, _progress)
+    found: list[Checked] = []
+
+    def progress(program: Program, done: Checked | None) -> None:
+        _announce(program, done)
+        if done is not None:
+            found.append(done)
+            if _OUT.value:  # after each program: the next may take long, and be stopped
+                about = _about(topology, mesh) | {"complete": len(found) == len(listed)}
+                provenance.write_json(_OUT.value, ahead_report.record(found, config, hardware, about))
+
+    ahead.check(listed, programs.concrete_config(config, mesh), hardware, progress)
     sizes = ", ".join(f"{axis} {size}" for axis, size in mesh.shape.items())
     title = f"{config.name} on {topology} ({len(devices)} x {chip.kind}, mesh {sizes}); {ahead_report.ONLY}"
     sys.stdout.write(f"{title}\n\n{ahead_report.table(found, hardware)}\n\n")
     sys.stdout.write(ahead_report.summary(found, config, hardware) + "\n")
-    if _OUT.value:
-        provenance.write_json(_OUT.value, ahead_report.record(found, config, hardware, _about(topology, mesh)))
     return all(one.fits(hardware.memory) for one in found)
 
 
@@ -97,7 +105,7 @@ def _chosen(listed: list[Program]) -> list[Program]:
     return [program for program in listed if not _ONLY.value or program.name in _ONLY.value]
 
 
-def _progress(program: Program, done: Checked | None) -> None:
+def _announce(program: Program, done: Checked | None) -> None:
     if done is None:
         logging.info("compiling %s ...", program.name)
     elif done.error:

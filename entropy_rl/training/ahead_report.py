@@ -80,7 +80,7 @@ def record(found: Sequence[Checked], config: Config, hardware: Hardware, about: 
     return {
         **about,
         "note": ONLY,
-        "fits": all(one.fits(hardware.memory) for one in found),
+        "fits": all(one.fits(hardware.memory) for one in found),  # of the programs that are here
         "memory_bytes": int(hardware.memory),
         "peak_flops": hardware.peak.flops,
         "memory_bandwidth": hardware.peak.bandwidth,
