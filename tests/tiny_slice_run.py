@@ -14,6 +14,6 @@ def get_config() -> Config:
         ),
         init=RandomWeights(),
         mesh=MeshShape(fsdp=4, tensor=2),
-        rollout=RolloutConfig(prompts=16, responses=4, prompt_tokens=128, response_tokens=256, buckets=1),
-        update=UpdateConfig(mini_batches=2, micro_batches=2),
+        rollout=RolloutConfig(prompts=16, responses=4, prompt_tokens=128, response_tokens=192, buckets=1),
+        update=UpdateConfig(mini_batches=2, micro_batches=2, buckets=2),
     )  # fmt: skip

@@ -156,6 +156,7 @@ def _gathered_whole(program: Program, config: Config, text: str) -> list[str]:
         return []
     rows = program.responses // (config.update.micro_batches if program.kind == "update" else 1)
     lengths = {program.response_tokens, program.response_tokens - 1}
+    lengths -= {policy.width, policy.head_width, policy.feed_forward, policy.vocab_size}  # cannot be told apart
     largest = max(policy.vocab_size, policy.feed_forward) * policy.width // tensor
     gathers = [one for one in hlo.collectives(text) if one.kind == "all-gather"]
     for shape, origin in ((shape, one.origin) for one in gathers for shape in one.shapes):
