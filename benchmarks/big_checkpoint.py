@@ -1,7 +1,7 @@
 """Host memory and time of loading a checkpoint and exporting it again, beside the bytes of its weights.
 
 Run:  python benchmarks/big_checkpoint.py --folder=/tmp/big --make       (shaped as Qwen2.5-1.5B: 3.1 GB)
-      python benchmarks/big_checkpoint.py --folder=/tmp/big --out=/tmp/big_again
+      python benchmarks/big_checkpoint.py --folder=/tmp/big --exported=/tmp/big_again
 
 The first writes a checkpoint that `transformers` loads, layer by layer; the second prints one JSON line: GB of weights,
 the peak of resident memory of a process that loads and exports them (and of one that only imports, to see what that
@@ -30,7 +30,7 @@ from entropy_rl.models.decoder import Decoder
 FOLDER = flags.DEFINE_string("folder", None, "Of the checkpoint.", required=True)
 MAKE = flags.DEFINE_bool("make", False, "Write it.")
 LAYERS = flags.DEFINE_integer("layers", 28, "L; 28 is that of Qwen2.5-1.5B.", lower_bound=1)
-OUT = flags.DEFINE_string("out", None, "Where it is exported to; empty or missing.")
+OUT = flags.DEFINE_string("exported", None, "Where it is exported to; empty or missing.")
 STAGE = flags.DEFINE_enum("stage", None, ["import", "load", "export"], "How far this very process goes; set by itself.")
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
@@ -96,7 +96,7 @@ def measured(folder: str, out: str) -> dict[str, Any]:
             "-m",
             "benchmarks.big_checkpoint",
             f"--folder={folder}",
-            f"--out={out}",
+            f"--exported={out}",
             f"--stage={name}",
         ]
         answers[name] = json.loads(subprocess.check_output(command, text=True, cwd=REPOSITORY).splitlines()[-1])
@@ -134,7 +134,7 @@ def _same(one: pathlib.Path, other: pathlib.Path) -> bool:
 
 def main(argv: Sequence[str]) -> None:
     if len(argv) > 1 or not (MAKE.value or OUT.value):
-        raise app.UsageError("say --make, to write a checkpoint, or --out=FOLDER, to load and export one")
+        raise app.UsageError("say --make, to write a checkpoint, or --exported=FOLDER, to load and export one")
     if STAGE.value:
         answer = stage(STAGE.value, FOLDER.value, OUT.value)
     else:
