@@ -105,12 +105,13 @@ class Block(nn.Module):
     def project(self, hidden: Array, positions: Array, turn: rope.Turn) -> tuple[Array, Array, Array]:
         """Query [B, T, K, R, H], key and value [B, T, K, H] of hidden [B, T, D] at positions [B, T]."""
         config = self.config
-        normed = self._normed(hidden, self.attention_norm)
-        query = self._adapted("query", normed, jnp.einsum("BTD,DNH->BTNH", normed, self.query))
-        key = self._adapted("key", normed, jnp.einsum("BTD,DKH->BTKH", normed, self.key))
-        value = self._adapted("value", normed, jnp.einsum("BTD,DKH->BTKH", normed, self.value))
+        normed = _tokens(self._normed(hidden, self.attention_norm))
+        query = self._adapted("query", normed, jnp.einsum("XD,DNH->XNH", normed, self.query))
+        key = self._adapted("key", normed, jnp.einsum("XD,DKH->XKH", normed, self.key))
+        value = self._adapted("value", normed, jnp.einsum("XD,DKH->XKH", normed, self.value))
         if config.attention_bias:
             query, key, value = query + self.query_bias, key + self.key_bias, value + self.value_bias
+        query, key, value = (x.reshape(*hidden.shape[:2], *x.shape[1:]) for x in (query, key, value))
         if config.qk_norm:
             query, key = self._normed(query, self.query_norm), self._normed(key, self.key_norm)
         query, key = (rope.rotate(x, positions, turn) for x in (query, key))
@@ -119,8 +120,9 @@ class Block(nn.Module):
     def finish(self, hidden: Array, attended: Array) -> Array:
         """Adds the attention output, [B, T, K, R, H] before its projection, and the feed-forward network."""
         config = self.config
-        attended = attended.reshape(*hidden.shape[:2], config.heads, config.head_width)
-        projected = self._adapted("output", attended, jnp.einsum("BTNH,NHD->BTD", attended, self.output))
+        shape, hidden = hidden.shape, _tokens(hidden)
+        attended = attended.reshape(-1, config.heads, config.head_width)
+        projected = self._adapted("output", attended, jnp.einsum("XNH,NHD->XD", attended, self.output))
         if config.output_bias:
             projected = projected + self.output_bias
         if config.post_norms:
@@ -130,7 +132,8 @@ class Block(nn.Module):
         gate = ACTIVATIONS[config.activation](self._adapted("gate", normed, normed @ self.gate))
         inner = gate * self._adapted("up", normed, normed @ self.up)
         fed = self._adapted("down", inner, inner @ self.down)
-        return hidden + (self._normed(fed, self.mlp_post_norm) if config.post_norms else fed)
+        hidden = hidden + (self._normed(fed, self.mlp_post_norm) if config.post_norms else fed)
+        return hidden.reshape(shape)
 
     def _normed(self, x: Array, scale: Array) -> Array:
         return rms_norm(x, scale, self.config.norm_epsilon, self.config.norm_offset)
@@ -142,8 +145,13 @@ class Block(nn.Module):
             return y
         a, b = self.adapters[name]
         contracted = a.ndim - 1
-        low = jnp.tensordot(x, a, contracted)  # [B, T, r]
+        low = jnp.tensordot(x, a, contracted)  # [X, r]
         return y + adapted.scale * jnp.tensordot(low, b, 1)
+
+
+def _tokens(hidden: Array) -> Array:
+    """[B, T, D] -> [B * T, D]: over two axes of tokens XLA on CPU finds a slow product for the gradient of weights."""
+    return hidden.reshape(-1, hidden.shape[-1])
 
 
 def is_box(leaf: Any) -> bool:

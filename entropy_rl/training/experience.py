@@ -51,10 +51,12 @@ def build_experience(
     if "rollout_logprobs" in requires:
         optional["rollout_logprobs"] = rollout.logprobs
     if values is None:
-        advantages = settled(estimator(beside(rollout.responses, rewards), rollout.response_mask, group_size))
+        advantages = settled(
+            _estimated(estimator, group_size, beside(rollout.responses, rewards), rollout.response_mask)
+        )
     else:
         scores = beside(rollout.responses, rewards)
-        advantages, returns = settled(estimator(scores, rollout.response_mask, group_size, values))
+        advantages, returns = settled(_estimated(estimator, group_size, scores, rollout.response_mask, values))
         optional |= {"values": values, "returns": returns}
     return Experience(
         prompts=rollout.prompts,
@@ -70,6 +72,18 @@ def build_experience(
         correct=beside(rollout.responses, correct),
         **optional,
     )
+
+
+def _estimated(estimator: Callable[..., Any], group_size: int, *arrays: Array) -> Any:
+    """What the estimator gives: in one program, unless it is a function of the user's own, which runs as it is."""
+    if all(isinstance(leaf, int | float | jax.Array) for leaf in jax.tree.leaves(estimator)):
+        return _compiled_estimate(estimator, *arrays, group_size=group_size)
+    return estimator(*arrays[:2], group_size, *arrays[2:])
+
+
+@functools.partial(jax.jit, static_argnames="group_size")
+def _compiled_estimate(estimator: Any, rewards: Array, mask: Array, *values: Array, group_size: int) -> Any:
+    return estimator(rewards, mask, group_size, *values)
 
 
 def mini_batches(experience: Experience, count: int, epochs: int, seed: int, step: int) -> Iterator[Experience]:
