@@ -62,7 +62,7 @@ def test_outside_the_main_thread_nothing_is_caught():
 
 @jax.jit
 def much_work(matrix):
-    return jax.lax.fori_loop(0, 300, lambda _, m: m @ matrix / 300.0, matrix)
+    return jax.lax.fori_loop(0, 2000, lambda _, m: m @ matrix / 300.0, matrix)  # a second or more
 
 
 def test_a_wait_is_left_long_before_its_arrays_are_ready():
