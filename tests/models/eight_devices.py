@@ -29,11 +29,11 @@ from tests.policies import example_experience
 
 DECODERS = {
     "qwen": Decoder(
-        vocab_size=96, layers=2, width=32, heads=4, kv_heads=2, head_width=12, feed_forward=48, attention_bias=True,
+        vocab_size=88, layers=2, width=32, heads=4, kv_heads=2, head_width=12, feed_forward=48, attention_bias=True,
         qk_norm=True, remat="dots",
     ),
     "gemma": Decoder(
-        vocab_size=96, layers=3, width=32, heads=4, kv_heads=2, head_width=12, feed_forward=48, tied_embeddings=True,
+        vocab_size=88, layers=3, width=32, heads=4, kv_heads=2, head_width=12, feed_forward=48, tied_embeddings=True,
         qk_norm=True, norm_offset=1.0, post_norms=True, activation="gelu_tanh", embedding_multiplier=32**0.5,
         query_scale=0.3, attention_softcap=5.0, logit_softcap=3.0, layer_windows=(3, 0, 3), rope_local_theta=100.0,
     ),
