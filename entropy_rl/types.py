@@ -144,7 +144,6 @@ class Policy(Protocol):
         prompt_cache: Cache,
         response_cache: Cache,
         starts: Array | None = None,
-        storage: Any = "auto",
         most_widths: int = 1,
     ) -> tuple[Array, Cache]:
         """Feeds one token to each of the first rows of a cache, [b]: [b, D], and the cache updated in place."""

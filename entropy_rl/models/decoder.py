@@ -181,7 +181,6 @@ class Decoder:
         prompt_cache: KeysValues,
         response_cache: KeysValues,
         starts: Array | None = None,
-        storage: kv_cache.Storage = "auto",
         most_widths: int = 1,
     ) -> tuple[Array, KeysValues]:
         """Feeds one token to each of the first b rows of a cache.
@@ -192,7 +191,6 @@ class Decoder:
           prompt_mask, prompt_cache: of P prompts; b is a multiple of P.
           response_cache: of `response_cache`, updated in place.
           starts: [b] int32, the column of each row's first token; None where all began at 0.
-          storage: of both caches.
           most_widths: programs for reading more and more of the response cache; 1 reads all of it each time.
 
         Returns:
@@ -207,7 +205,7 @@ class Decoder:
             hidden, cache = carry  # [b, 1, D], [L, B, K, T, H]
             number, weights, own, prompt_cache = inputs
             query, key, value = self._project(weights, hidden, positions[:, None], own)
-            stored = kv_cache.pack(key.swapaxes(1, 2), value.swapaxes(1, 2), storage)
+            stored = kv_cache.pack_like(cache, key.swapaxes(1, 2), value.swapaxes(1, 2))
             cache = kv_cache.write(cache, stored, number, place)
             attended = decode_attention.one_token(
                 query[:, 0], cache, number, prompt_cache, column, numbers, prompt_mask, self._manner(own), most_widths

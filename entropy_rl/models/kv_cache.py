@@ -39,6 +39,11 @@ def pack(keys: Array, values: Array, storage: Storage = "auto") -> KeysValues:
     return KeysValues(keys.astype(dtype), values.astype(dtype))
 
 
+def pack_like(cache: KeysValues, keys: Array, values: Array) -> KeysValues:
+    """Keys and values [..., H] as those of a cache are stored."""
+    return pack(keys, values, cache.keys.dtype.name)
+
+
 def empty(shape: tuple[int, ...], dtype: jnp.dtype, storage: Storage = "auto") -> KeysValues:
     """Room for keys and values of that shape [..., H], computed in `dtype`."""
     stored = jnp.dtype(dtype if storage == "auto" else storage)

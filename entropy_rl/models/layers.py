@@ -115,7 +115,7 @@ class Block(nn.Module):
         if config.qk_norm:
             query, key = self._normed(query, self.query_norm), self._normed(key, self.key_norm)
         query, key = (rope.rotate(x, positions, turn) for x in (query, key))
-        return query.reshape(*key.shape[:3], -1, config.head_width), key, value
+        return query.reshape(*key.shape[:3], config.heads // config.kv_heads, config.head_width), key, value
 
     def finish(self, hidden: Array, attended: Array) -> Array:
         """Adds the attention output, [B, T, K, R, H] before its projection, and the feed-forward network."""

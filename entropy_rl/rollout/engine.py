@@ -13,7 +13,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from entropy_rl.models.kv_cache import Storage
-from entropy_rl.parallel import rows
+from entropy_rl.parallel import rows, sharding
 from entropy_rl.problem import Tokenizer
 from entropy_rl.rollout import buckets, sampling
 from entropy_rl.rollout.generation import generate
@@ -155,16 +155,21 @@ class Engine:
             "slots": self.slots, "buckets": self.buckets, "storage": self.cache,
         }  # fmt: skip
 
-    def utilisation(self, rollout: Rollout) -> float:
-        """Share of the rows that this process's devices computed whose response was still going on."""
-        lengths = rows.local_rows(rollout.response_mask).sum(axis=1)
-        prompts = len(lengths) // self.group_size
-        shards = rows.local_shards(self.mesh)
-        pieces = shards if prompts % shards == 0 else 1
-        slots = -(-self.slots // (self.mesh.size // self.mesh.shape["tensor"])) if pieces > 1 else self.slots
-        chain = buckets.plan(
-            prompts // pieces, self.group_size, self.prompt_tokens, self.response_tokens, slots, self.buckets
+    def chain(self, prompts: int) -> tuple[int, ...]:
+        """Rows of each loop on one batch shard, for a call with so many prompts."""
+        shards = sharding.batch_shards(self.mesh)
+        return buckets.plan(
+            prompts, self.group_size, self.prompt_tokens, self.response_tokens, self.slots, self.buckets, shards
         )
+
+    def utilisation(self, rollout: Rollout) -> float:
+        """Share of the rows that this process's devices computed whose response was still going on.
+
+        Devices along "tensor" that wait for other batch shards are not counted.
+        """
+        lengths, prompts = rows.local_rows(rollout.response_mask).sum(axis=1), rollout.prompts.shape[0]
+        shards = buckets.shards_of(prompts, sharding.batch_shards(self.mesh))
+        pieces, chain = len(lengths) * shards // (prompts * self.group_size), self.chain(prompts)
         computed = sum(buckets.slot_steps(part.tolist(), chain) for part in np.split(lengths, pieces))
         return float(lengths.sum() / computed)
 

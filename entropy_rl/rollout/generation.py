@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable
 
 import flax.struct
 import jax
@@ -19,7 +20,8 @@ from jax.sharding import PartitionSpec
 from entropy_rl.models import kv_cache
 from entropy_rl.ops import logprobs as scoring
 from entropy_rl.ops import partition
-from entropy_rl.rollout import buckets, sampling, slots
+from entropy_rl.rollout import sampling, slots
+from entropy_rl.rollout.buckets import plan, refill_threshold, shards_of
 from entropy_rl.rollout.slots import Columns, Outputs, Slots
 from entropy_rl.types import Array, Cache, Params, Policy, Rollout
 
@@ -73,18 +75,15 @@ def generate(
     Returns:
       A Rollout of B = P * group_size rows.
     """
-    shards = partition.batch_shards()
-    spread = shards > 1 and request[0].shape[0] % shards == 0
-    axes = partition.batch_axes()
-    # Programs that talk along other axes must take the same turns everywhere; without such axes nobody waits.
-    together = axes if any(size > 1 for axis, size in partition.axis_sizes().items() if axis not in axes) else ()
-    sampler = _Sampler(
-        policy, group_size, length, end_ids, pad_id, greedy, -(-slots // shards) if spread else slots, buckets, storage,
-        together if spread else (),
-    )  # fmt: skip
+    (prompts, width), shards, axes = request[0].shape, partition.batch_shards(), partition.batch_axes()
+    chain = plan(prompts, group_size, width, length, slots, buckets, shards)
+    sampler = _Sampler(policy, group_size, length, end_ids, pad_id, greedy, chain, storage)
     scalars = (seed, purpose, first_sample, temperature, policy_version)
-    if not spread:
+    if shards_of(prompts, shards) == 1:
         return sampler(params, request, scalars)
+    # Programs that talk along other axes must take the same turns everywhere; without such axes nobody waits.
+    if any(size > 1 for axis, size in partition.axis_sizes().items() if axis not in axes):
+        sampler = dataclasses.replace(sampler, together=axes)
     # By hand, so that no device waits for the rows of another. Parameters keep their split along the other axes.
     rows, whole = PartitionSpec(axes), PartitionSpec()
     by_shard = jax.shard_map(
@@ -112,6 +111,10 @@ class _Loop:
     cache: Cache  # of as many rows as the first loop has
 
 
+Draw = Callable[[_Loop, _Prompts], _Loop]
+Condition = Callable[[_Loop], Array]
+
+
 @dataclasses.dataclass(frozen=True)
 class _Sampler:
     """The program of one batch shard."""
@@ -122,10 +125,9 @@ class _Sampler:
     end_ids: tuple[int, ...]
     pad_id: int
     greedy: bool
-    most: int
-    loops: int
+    chain: tuple[int, ...]  # rows of each loop
     storage: kv_cache.Storage
-    together: tuple[str, ...]  # mesh axes along which all take the same turns
+    together: tuple[str, ...] = ()  # mesh axes along which all take the same turns
 
     def __call__(self, params: Params, request: tuple[Array, Array, Array], scalars: tuple[Array, ...]) -> Rollout:
         return self.counted(params, request, scalars)[0]
@@ -141,10 +143,8 @@ class _Sampler:
         numbers = numbers + first_sample.astype(jnp.uint32)
         keys = sampling.row_keys(seed, purpose, jnp.repeat(draws, self.group_size), numbers)
         cache, first_hidden = self.policy.prefill(params, prompts, prompt_mask, self.storage)
-        shared, draw = _Prompts(cache, prompt_mask), functools.partial(self._draw, params, keys, temperature)
-        chain = buckets.plan(
-            prompts.shape[0], self.group_size, prompts.shape[1], self.length, self.most, self.loops
-        )  # fmt: skip
+        chain, ring = self.chain, self.chain[0] < total
+        shared, draw = _Prompts(cache, prompt_mask), functools.partial(self._draw, params, keys, temperature, ring)
         outputs = Outputs(
             slots.blank(total, self.length, self.pad_id), jnp.zeros((total,), jnp.int32), jnp.zeros((total,), bool)
         )
@@ -155,15 +155,15 @@ class _Sampler:
             slots.opened(samples, first_hidden[samples // self.group_size], self.length, self.pad_id),
             self.policy.response_cache(chain[0], self.length, self.storage),
         )
-        ring, leave = chain[0] < total, (*chain[1:], 0)
+        leave, first = (*chain[1:], 0), functools.partial(draw, FIRST_WIDTHS)
         if ring:
-            loop, outputs, seen = self._with_refills(draw, loop, outputs, shared, first_hidden, leave[0])
+            loop, outputs, seen = self._with_refills(first, loop, outputs, shared, first_hidden, leave[0])
         else:
-            loop, seen = self._while(draw, loop, shared, self._more_than(leave[0]), ring), shared
+            loop, seen = self._while(first, loop, shared, self._more_than(leave[0])), shared
         for rows, below in zip(leave[:-1], leave[1:], strict=True):
             outputs = slots.flushed(outputs, loop.slots, self.pad_id, ring)
             loop, seen = self._shrunk(loop, seen, rows, by_row=ring or rows != leave[0])
-            loop = self._while(draw, loop, seen, self._more_than(below), ring)
+            loop = self._while(functools.partial(draw, LATER_WIDTHS), loop, seen, self._more_than(below))
         outputs = slots.flushed(outputs, loop.slots, self.pad_id, ring)
         columns = outputs.columns
         rollout = Rollout(
@@ -175,8 +175,15 @@ class _Sampler:
         )  # fmt: skip
         return rollout, loop.computed
 
-    def _draw(self, params: Params, keys: Array, temperature: Array, loop: _Loop, seen: _Prompts, ring: bool) -> _Loop:
-        """One token for every slot."""
+    def _draw(
+        self, params: Params, keys: Array, temperature: Array, ring: bool, widths: int, loop: _Loop, seen: _Prompts
+    ) -> _Loop:
+        """One token for every slot.
+
+        Args:
+          ring: rows may have begun at other columns than 0.
+          widths: of the cache that are read, see `Policy.decode`.
+        """
         rows, column = loop.slots, loop.column
         numbers = column - rows.starts if ring else column
         unit_logits = scoring.token_logits(rows.hidden, self.policy.head(params), jnp.float32(1.0)[None])
@@ -191,20 +198,19 @@ class _Sampler:
         ended = rows.live & _is_end(tokens, self.end_ids)
         columns = slots.put(rows, column, Columns(tokens, logprobs, entropies, unit))
         hidden, cache = self.policy.decode(
-            params, tokens, column, seen.mask, seen.cache, loop.cache, rows.starts if ring else None, self.storage,
-            FIRST_WIDTHS if tokens.shape[0] == loop.cache.keys.shape[1] else LATER_WIDTHS,
-        )  # fmt: skip
+            params, tokens, column, seen.mask, seen.cache, loop.cache, rows.starts if ring else None, widths
+        )
         moved = dataclasses.replace(
             rows, live=rows.live & ~ended & (numbers + 1 < self.length), finished=rows.finished | ended,
             lengths=jnp.where(rows.live, numbers + 1, rows.lengths), hidden=hidden, columns=columns,
         )  # fmt: skip
         return _Loop(column + 1, loop.computed + rows.live.shape[0], moved, cache)
 
-    def _while(self, draw, loop: _Loop, seen: _Prompts, goes_on, ring: bool) -> _Loop:
+    def _while(self, draw: Draw, loop: _Loop, seen: _Prompts, goes_on: Condition) -> _Loop:
         """Draws tokens while the number of live rows of any shard that takes the same turns says so."""
 
         def step(carry: tuple[_Loop, Array]) -> tuple[_Loop, Array]:
-            loop = draw(carry[0], seen, ring)
+            loop = draw(carry[0], seen)
             return loop, goes_on(loop)
 
         return jax.lax.while_loop(lambda carry: carry[1], step, (loop, goes_on(loop)))[0]
@@ -212,13 +218,15 @@ class _Sampler:
     def _any(self, flag: Array) -> Array:
         return jax.lax.pmax(flag.astype(jnp.int32), self.together) > 0 if self.together else flag
 
-    def _more_than(self, rows: int):
+    def _more_than(self, rows: int) -> Condition:
         return lambda loop: self._any(loop.slots.live.sum() > rows)
 
-    def _with_refills(self, draw, loop: _Loop, outputs: Outputs, shared: _Prompts, first_hidden: Array, leave: int):
+    def _with_refills(
+        self, draw: Draw, loop: _Loop, outputs: Outputs, shared: _Prompts, first_hidden: Array, leave: int
+    ) -> tuple[_Loop, Outputs, _Prompts]:
         """The first loop where responses wait: until all have begun and few enough are left."""
         rows, total = loop.slots.samples.shape[0], outputs.lengths.shape[0]
-        threshold = buckets.refill_threshold(rows)
+        threshold = refill_threshold(rows)
         prompt_of = lambda samples: jnp.minimum(samples, total - 1) // self.group_size  # noqa: E731
 
         def body(carry):
@@ -230,7 +238,7 @@ class _Sampler:
                 to_fill = (waiting > 0) & (rows - live >= jnp.minimum(threshold, waiting))
                 return self._any((waiting > 0) | (live > leave)) & ~self._any(to_fill)
 
-            loop = self._while(draw, loop, seen, goes_on, ring=True)
+            loop = self._while(draw, loop, seen, goes_on)
             outputs = slots.flushed(outputs, loop.slots, self.pad_id, ring=True)
             hidden_of = lambda samples: first_hidden[prompt_of(samples)]  # noqa: E731
             filled, new = slots.refilled(loop.slots, begun, total, hidden_of, loop.column)

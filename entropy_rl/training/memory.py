@@ -276,10 +276,11 @@ def _prompts(config: Config, placement: Placement) -> int:
 
 
 def _chain(config: Config, placement: Placement, prompt_tokens: int, response_tokens: int) -> tuple[int, ...]:
-    rollout, sizes = config.rollout, placement.mesh.shape
-    slots = math.ceil(rollout.slots / (placement.mesh.size // sizes["tensor"]))
-    prompts = _prompts(config, placement)
-    return buckets.plan(prompts, rollout.responses, prompt_tokens, response_tokens, slots, rollout.buckets)
+    rollout, shards = config.rollout, sharding.batch_shards(placement.mesh)
+    prompts = rollout.prompts // rollout.pieces
+    return buckets.plan(
+        prompts, rollout.responses, prompt_tokens, response_tokens, rollout.slots, rollout.buckets, shards
+    )
 
 
 def _activations(config: Config, placement: Placement, prompt_tokens: int, response_tokens: int) -> int:

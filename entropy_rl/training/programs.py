@@ -132,12 +132,7 @@ class _Run:
 
     def sampling(self, name: str, engine: Engine, prompts: int, times: float) -> Program:
         """`generate` for so many prompts; the learner's state stays on the device meanwhile."""
-        shards = self.mesh.size // self.mesh.shape["tensor"]
-        shards, slots = (shards if prompts % shards == 0 else 1), engine.options()["slots"]
-        chain = buckets.plan(
-            prompts // shards, engine.group_size, engine.prompt_tokens, engine.response_tokens, -(-slots // shards),
-            engine.options()["buckets"],
-        )  # fmt: skip
+        chain, shards = engine.chain(prompts), buckets.shards_of(prompts, sharding.batch_shards(self.mesh))
         waves = math.ceil(prompts // shards * engine.group_size / chain[0])
         return Program(
             name, ROLLOUT, "sampling", generate, self._generate_arguments(engine, prompts), self.mesh,

@@ -16,6 +16,7 @@ import numpy as np
 from entropy_rl.config import Config
 from entropy_rl.models import flops
 from entropy_rl.models.decoder import Decoder
+from entropy_rl.parallel import sharding
 from entropy_rl.parallel.devices import Peak
 from entropy_rl.training.programs import Program, bytes_per_device
 from entropy_rl.types import TrainState
@@ -74,7 +75,7 @@ def work(program: Program, config: Config) -> Work:
     policy = config.policy
     if program.kind == "sampling":
         done = flops.forward(policy, prompts, responses)
-        replicas = program.waves * devices // program.mesh.shape["tensor"]  # the weights are read again for each wave
+        replicas = program.waves * sharding.batch_shards(program.mesh)  # the weights are read again for each wave
         return Work(done / devices, done / devices, flops.decode_bytes(policy, prompts, responses, replicas) / devices)
     if program.kind == "scoring":
         done = flops.forward(policy, prompts, responses)
@@ -105,7 +106,7 @@ def _update(program: Program, config: Config, prompts: np.ndarray, responses: np
 def _pass_bytes(program: Program, config: Config, passes: int) -> float:
     """Weights, gathered where they are split for the update alone, and what each layer reads and writes of tokens."""
     policy, sizes = config.policy, program.mesh.shape
-    shards, tensor = program.mesh.size // sizes["tensor"], sizes["tensor"]
+    shards, tensor = sharding.batch_shards(program.mesh), sizes["tensor"]
     pieces = config.update.micro_batches * (1 if program.kind == "update" else config.update.mini_batches)
     weights = (flops.layer_weights(policy) + policy.vocab_size * policy.width) / tensor
     touched = (2 if sizes["fsdp"] > 1 else 1) * pieces * weights

@@ -25,8 +25,8 @@ def test_log_probs_are_the_teacher_forced_ones_in_every_slot_and_loop(name):
     prompts, mask = arrays["prompts"], arrays["prompt_mask"]
     rollout = generate(
         params, (prompts, mask, jnp.arange(len(prompts), dtype=jnp.uint32)), jnp.uint32(0), jnp.uint32(0),
-        jnp.uint32(0), jnp.float32(1.0), jnp.int32(0), policy=decoder, group_size=GROUP, length=LENGTH,
-        end_ids=tuple(range(8)), pad_id=0, slots=5, buckets=2,
+        jnp.uint32(0), jnp.float32(4.0), jnp.int32(0), policy=decoder, group_size=GROUP, length=LENGTH,
+        end_ids=tuple(range(0, decoder.vocab_size, 8)), pad_id=0, slots=5, buckets=2,
     )  # fmt: skip
     counts = np.asarray(rollout.response_mask)
     assert len(set(counts.sum(axis=1).tolist())) > 2

@@ -39,9 +39,8 @@ def program(**options):
     made = engine(**options)
     given = made.options()
     request = pack_prompts(PROMPTS, range(4), made.tokenizer, 5)
-    sampler = generation._Sampler(
-        TINY, GROUP, LENGTH, given["end_ids"], 0, False, given["slots"], given["buckets"], given["storage"], ()
-    )
+    chain = buckets.plan(len(PROMPTS), GROUP, 5, LENGTH, given["slots"], given["buckets"])
+    sampler = generation._Sampler(TINY, GROUP, LENGTH, given["end_ids"], 0, False, chain, given["storage"])
     scalars = (jnp.uint32(0), jnp.uint32(Purpose.TRAIN), jnp.uint32(0), jnp.float32(1.0), jnp.int32(3))
     return sampler, (tiny_params(), (request.tokens, request.mask, request.draws), scalars)
 
@@ -110,6 +109,12 @@ def test_a_temperature_is_no_constant_of_the_program_and_reaches_every_loop():
     assert mean(cold) < 0.5 * mean(hot)
 
 
+def test_a_response_may_be_of_one_token():
+    made = dataclasses.replace(engine(), response_tokens=1)
+    one = jax.device_get(made(tiny_params(), PROMPTS, range(4), Purpose.TRAIN, 1.0))
+    np.testing.assert_array_equal(one.responses[:, 0], sampled().responses[:, 0])
+
+
 @pytest.mark.parametrize("storage", ["bfloat16", "int8"])
 def test_fewer_bits_of_keys_and_values_change_little_of_what_is_predicted(storage):
     exact, rough = _teacher_forced("auto"), _teacher_forced(storage)
@@ -123,11 +128,9 @@ def _teacher_forced(storage) -> np.ndarray:
     request = pack_prompts(PROMPTS, range(4), Letters(), 5)
     seen, _ = jax.jit(TINY.prefill, static_argnums=3)(tiny_params(), request.tokens, request.mask, storage)
     cache, states = TINY.response_cache(4, LENGTH, storage), []
-    decode = jax.jit(TINY.decode, static_argnames="storage")
+    decode = jax.jit(TINY.decode)
     for column, row in enumerate(tokens):
-        hidden, cache = decode(
-            tiny_params(), row, jnp.int32(column), request.mask, seen, cache, None, storage=storage
-        )  # fmt: skip
+        hidden, cache = decode(tiny_params(), row, jnp.int32(column), request.mask, seen, cache)
         states.append(hidden)
     assert cache.keys.dtype == {"auto": "float32"}.get(storage, storage)
     return np.stack(states)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from entropy_rl.losses.clip import ClippedSurrogate
 from entropy_rl.losses.policy_loss import PolicyLoss
 from entropy_rl.losses.refinement import RefinementShaping
 from entropy_rl.losses.value_loss import ClippedValueLoss
+from entropy_rl.parallel.mesh import MeshShape, make_mesh
 from entropy_rl.problem import Problem
 from entropy_rl.references import EmaReference, FixedReference, ResetReference
 from entropy_rl.rewards.internal_feedback import SelfCertainty
@@ -87,6 +89,7 @@ class Scripted:
     prompt_tokens: int = 6
     response_tokens: int = 11
     tokenizer = EASY.tokenizer
+    mesh = make_mesh(MeshShape(), jax.devices()[:1])
 
     def __call__(self, params, prompts, draws, purpose, temperature) -> Rollout:
         assert self.group_size == 1 and list(draws) == [11, 10, 10]  # one group failed; two slots are filled up
