@@ -6,7 +6,7 @@ of its largest entry, which multiplies scores and weights instead of the vectors
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -41,7 +41,7 @@ def pack(keys: Array, values: Array, storage: Storage = "auto") -> KeysValues:
 
 def pack_like(cache: KeysValues, keys: Array, values: Array) -> KeysValues:
     """Keys and values [..., H] as those of a cache are stored."""
-    return pack(keys, values, cache.keys.dtype.name)
+    return pack(keys, values, cast(Storage, cache.keys.dtype.name))
 
 
 def empty(shape: tuple[int, ...], dtype: jnp.dtype, storage: Storage = "auto") -> KeysValues:
