@@ -12,9 +12,13 @@ import dataclasses
 
 import numpy as np
 
-WINDOW = 7  # steps of the moving mean
+from entropy_rl.lab import fits
+from entropy_rl.lab.fits import WINDOW as WINDOW
+from entropy_rl.lab.fits import Interval
+from entropy_rl.lab.fits import smooth as smooth
+from entropy_rl.lab.runs import Run
 
-Interval = tuple[float, float]
+REWARD, ENTROPY = "reward/mean", "entropy/token_mean"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,20 +54,13 @@ class Law:
         return self.intercept + self.slope * entropies
 
 
-def smooth(values: np.ndarray, window: int = WINDOW) -> np.ndarray:
-    """Centred moving mean; the window is cut at the ends, and values that are not finite are left out of it.
-
-    Returns:
-      [n] float64; nan where the window holds no finite value.
-    """
-    values = np.asarray(values, dtype=np.float64)
-    finite = np.isfinite(values)
-    total = np.concatenate([[0.0], np.cumsum(np.where(finite, values, 0.0))])
-    count = np.concatenate([[0], np.cumsum(finite)])
-    low = np.maximum(np.arange(len(values)) - window // 2, 0)
-    high = np.minimum(np.arange(len(values)) + (window - 1) // 2 + 1, len(values))
-    inside = count[high] - count[low]
-    return np.where(inside > 0, (total[high] - total[low]) / np.maximum(inside, 1), np.nan)
+def of_run(run: Run) -> Law | None:
+    """The law of a run's smoothed entropies and rewards; None where too few steps, or too little change, fix one."""
+    _, entropies, rewards = run.table(ENTROPY, REWARD)
+    try:
+        return fit_law(smooth(entropies), smooth(rewards))
+    except ValueError:
+        return None
 
 
 def fit_law(
@@ -90,10 +87,7 @@ def fit_law(
     Raises:
       ValueError: if fewer than 4 finite points remain, or H does not vary.
     """
-    entropies, rewards = (
-        np.asarray(entropies, np.float64),
-        np.asarray(rewards, np.float64),
-    )
+    entropies, rewards = np.asarray(entropies, np.float64), np.asarray(rewards, np.float64)
     finite = np.isfinite(entropies) & np.isfinite(rewards)
     entropies, rewards = entropies[finite], rewards[finite]
     if entropies.size < 4:
@@ -139,23 +133,11 @@ def _line(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
 
 
 def _resampled_lines(
-    x: np.ndarray,
-    fitted: np.ndarray,
-    residuals: np.ndarray,
-    draws: int,
-    seed: int,
-    block: int,
+    x: np.ndarray, fitted: np.ndarray, residuals: np.ndarray, draws: int, seed: int, block: int
 ) -> np.ndarray:
-    size = len(x)
-    block = max(1, min(block, size // 3))
-    generator = np.random.default_rng(seed)
-    lines = np.empty((draws, 2))
-    for draw in range(draws):
-        starts = generator.integers(0, size, -(-size // block))
-        # Blocks wrap around the end, so that every residual is drawn equally often.
-        indices = (starts[:, None] + np.arange(block)).reshape(-1)[:size] % size
-        lines[draw] = _line(x, fitted + residuals[indices])[:2]
-    return lines
+    """[draws, 2] slopes and intercepts."""
+    indices = fits.blocks(len(x), draws, seed, block)
+    return np.array([_line(x, fitted + residuals[drawn])[:2] for drawn in indices]).reshape(draws, 2)
 
 
 def _pair(values: np.ndarray) -> Interval:
