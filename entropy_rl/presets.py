@@ -11,10 +11,15 @@ import sys
 import traceback
 import types
 from collections.abc import Iterator
+from typing import TypeVar
 
 from entropy_rl.config import Config
+from entropy_rl.study import Study
+
+Value = TypeVar("Value", Config, Study)
 
 _PACKAGE = "configs"
+_STUDIES = "lab"  # their folder among the presets
 _HERE = pathlib.Path(__file__).resolve().parent
 
 
@@ -29,6 +34,24 @@ def preset_names() -> list[str]:
     return sorted(path.stem for path in presets_folder().glob("*.py") if not path.stem.startswith("_"))
 
 
+def study_names() -> list[str]:
+    """Every name that `load_study` knows, in alphabetical order."""
+    folder = presets_folder() / _STUDIES
+    return sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
+
+
+def load_study(spec: str) -> Study:
+    """The study that a file's `get_study()` returns; its imports are those of `load_config`.
+
+    Args:
+      spec: the path of a .py file, or the name of one in configs/lab/.
+
+    Raises:
+      ValueError: that names the file and what is wrong with it.
+    """
+    return _load(_find(spec, study_names(), presets_folder() / _STUDIES), "get_study", Study)
+
+
 def load_config(spec: str) -> Config:
     """The configuration that a file's `get_config()` returns.
 
@@ -41,26 +64,28 @@ def load_config(spec: str) -> Config:
     Raises:
       ValueError: that names the file and what is wrong with it.
     """
-    path = _find(spec)
+    return _load(_find(spec, preset_names(), presets_folder()), "get_config", Config)
+
+
+def _load(path: pathlib.Path, function: str, kind: type[Value]) -> Value:
     with _configs_package([str(path.parent), str(presets_folder())]):
         try:
-            get_config = getattr(_run(path), "get_config", None)
-            config = get_config() if callable(get_config) else None
+            get = getattr(_run(path), function, None)
+            found = get() if callable(get) else None
         except Exception as error:  # the file is the user's: it may raise anything
             raise ValueError(_where(path, error)) from error
-    if not callable(get_config):
-        raise ValueError(f"{path} has no get_config(); define a function of that name that returns a Config")
-    if not isinstance(config, Config):
-        raise ValueError(f"get_config() of {path} returned a {type(config).__name__}; it must return a Config")
-    return config
+    if not callable(get):
+        raise ValueError(f"{path} has no {function}(); define a function of that name that returns a {kind.__name__}")
+    if not isinstance(found, kind):
+        raise ValueError(f"{function}() of {path} returned a {type(found).__name__}; it must return a {kind.__name__}")
+    return found
 
 
-def _find(spec: str) -> pathlib.Path:
-    names = preset_names()
+def _find(spec: str, names: list[str], folder: pathlib.Path) -> pathlib.Path:
     if not spec:
         raise ValueError(f"--config is empty; give a .py file or one of {', '.join(names)}")
     if spec in names:
-        return presets_folder() / f"{spec}.py"
+        return folder / f"{spec}.py"
     path = pathlib.Path(spec).expanduser()
     if path.suffix == ".py" and path.is_file():
         return path.resolve()

@@ -22,6 +22,7 @@ CONFIGURATION = (
     "config",
     "overrides",
     "presets",
+    "study",
     "mistakes",
     "references",
     "compatibility",

@@ -1,0 +1,40 @@
+"""The settings of the headline study, chosen on validation before any of its runs: three for each arm, one seed each.
+
+Run:       python -m entropy_rl.experiment --config=configs/lab/headline_tuning.py --workdir=runs/lab
+
+Protocol:  Countdown with three or four numbers, 1,600 steps (configs/countdown_hard_grpo.py). A third base, made with
+           init.seed 2 and used nowhere else; seed 0. Equal tuning: each arm gets three values of one number and
+           nothing else is tried. GRPO: the learning rate, 2e-4, 3e-4, 5e-4. Clip-Cov: the fraction, 2.5e-3, 5e-3,
+           1e-2. KL-Cov: the coefficient, 0.5, 1, 2, at the fraction 2e-2. The learning rate of the two controls is
+           3e-4. Of each arm the value with the highest mean validation pass@1 over the last five evaluations (steps
+           1,200 to 1,600) enters headline.py; at a tie, the middle one. Test figures take no part.
+"""
+
+from configs.lab import _hard
+from entropy_rl.lab import verdicts
+from entropy_rl.lab.verdicts import Bar, Estimate, Results
+from entropy_rl.study import FIGURES, Arm, Study
+
+CHOICE = verdicts.last("validation/pass@1", points=5)
+ARMS = (
+    *(Arm(f"GRPO, rate {rate:g}", _hard.grpo(rate)) for rate in (2e-4, 3e-4, 5e-4)),
+    *(Arm(f"Clip-Cov, fraction {fraction:g}", _hard.clip_cov(fraction)) for fraction in (2.5e-3, 5e-3, 1e-2)),
+    *(Arm(f"KL-Cov, coefficient {coefficient:g}", _hard.kl_cov(coefficient)) for coefficient in (0.5, 1.0, 2.0)),
+)
+
+
+def finished(results: Results) -> Estimate:
+    return Estimate(float(sum(len(results.of(arm.name)) for arm in ARMS)))
+
+
+def get_study() -> Study:
+    return Study(
+        name="headline_tuning",
+        claim="no claim: it chooses the settings of the headline study, on validation, equally for each arm",
+        source="configs/lab/headline_tuning.py",
+        bars=(Bar("settings that came to their end", finished, low=9),),
+        arms=ARMS,
+        seeds=(0,),
+        bases=(2,),
+        figures=(("validation pass@1, mean of the last five", CHOICE), *FIGURES),
+    )

@@ -1,0 +1,81 @@
+"""Runs a study of the lab, or goes on with it, and says what it found: arms x seeds, intervals, a verdict.
+
+Run:  python -m entropy_rl.experiment --config=configs/lab/baseline_dynamics.py --workdir=runs/lab
+
+Runs lie in the workdir's folder `pool` and are shared: one that another study has finished is taken as it is. Several
+processes may work on one study, or on several, in one workdir: each run is made by one of them. Exit codes are those
+of entropy_rl.train; after 143 the same command goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from absl import app, flags, logging
+
+from entropy_rl import mistakes, presets
+from entropy_rl.study import Study
+
+_CONFIG = flags.DEFINE_string("config", None, "A study's file, or its name among configs/lab.", allow_override=True)
+_WORKDIR = flags.DEFINE_string("workdir", "runs/lab", "Folder of the studies' runs and bases.", allow_override=True)
+_RESULTS = flags.DEFINE_string("results", "", "Folder for the figures as JSON; 'results' in the workdir by default.")
+_ONLY = flags.DEFINE_list("only", [], "Names of arms to run; all by default. The verdict needs all.")
+_SEEDS = flags.DEFINE_list("seeds", [], "Seeds to run; all by default.")
+_SHARD = flags.DEFINE_string("shard", "0/1", "i/n: this process makes every n-th run from the i-th, counted from 0.")
+_JUDGE_ONLY = flags.DEFINE_bool("judge_only", False, "Run nothing: judge what is finished.")
+
+
+def main(argv: Sequence[str]) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments {argv[1:]}; name the study with --config=STUDY")
+    with mistakes.explained():
+        if not _CONFIG.value:
+            raise ValueError(f"--config is missing; give a .py file or one of {', '.join(presets.study_names())}")
+        study = presets.load_study(_CONFIG.value)
+        study.validate()
+        if not _JUDGE_ONLY.value:
+            _make(study)
+        _judge(study)
+
+
+def _make(study: Study) -> None:
+    from entropy_rl.parallel import compilation  # after the flags, so that --help and a misspelt arm answer at once
+    from entropy_rl.training import interrupts, memory, studies
+
+    compilation.keep_programs()
+    choice = studies.Choice(_ONLY.value, [_whole(seed) for seed in _SEEDS.value], _shard())
+    try:
+        studies.run_study(study, _WORKDIR.value, choice)
+    except interrupts.Interrupted as interrupted:
+        logging.info("%s", interrupted)
+        sys.exit(interrupts.EXIT_CODE)
+    except (memory.OutOfMemoryError, OSError) as error:
+        logging.error("%s", error)
+        sys.exit(1)
+
+
+def _judge(study: Study) -> None:
+    from entropy_rl.training import provenance, studies, study_results
+
+    found = study_results.record(study, studies.results(study, _WORKDIR.value))
+    found["command"] = f"python -m entropy_rl.experiment --config={_CONFIG.value}"
+    path = os.path.join(_RESULTS.value or os.path.join(_WORKDIR.value, "results"), f"{study.name}.json")
+    provenance.write_json(path, found)
+    logging.info("%s\nwritten to %s", study_results.table(found), path)
+
+
+def _shard() -> tuple[int, int]:
+    place, _, of = _SHARD.value.partition("/")
+    return _whole(place), _whole(of)
+
+
+def _whole(text: str) -> int:
+    if not text.strip().isdigit():
+        raise ValueError(f"{text!r} is no whole number; write --seeds=0,1 and --shard=0/2")
+    return int(text)
+
+
+if __name__ == "__main__":
+    app.run(main)
