@@ -136,7 +136,7 @@ def _started(planned: Planned, pool: pathlib.Path) -> Config:
     assert isinstance(planned.setting, Config)
     if not planned.after:
         return planned.setting
-    return dataclasses.replace(planned.setting, init=FromRun(str(pool / planned.after)))
+    return dataclasses.replace(planned.setting, init=FromRun(str((pool / planned.after).absolute())))
 
 
 def _experiment(setting: Experiment, folder: pathlib.Path) -> None:
