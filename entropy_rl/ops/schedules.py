@@ -1,12 +1,14 @@
-"""Numbers that move with the optimiser step. A schedule may stand wherever a method has a number.
+"""Numbers that move: with the optimiser step, or as a closed loop sets them. Both may stand wherever a method has a
+number.
 
-`resolve` replaces every schedule of a tree by its number at a step, inside the compiled update: the step is an
-argument, and so nothing recompiles.
+`resolve` replaces them in a tree by the numbers of a step, inside the compiled update: the step and what the loops say
+are arguments, and so nothing recompiles.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import flax.struct
@@ -22,7 +24,7 @@ Tree = TypeVar("Tree")
 if TYPE_CHECKING:
 
     class _Number(float):
-        """To the type checker a schedule is a float, because it may stand in any numeric field until it is resolved."""
+        """To the type checker what moves is a float, for it may stand in any numeric field until it is resolved."""
 
         def __new__(cls, *args: Any, **kwargs: Any) -> Self: ...
 else:
@@ -82,6 +84,29 @@ class Cosine(Schedule):
 
 
 @flax.struct.dataclass
+class Exponential(Schedule):
+    """From `start` to `end`, both > 0, by the same factor at each of `steps` steps, then `end`."""
+
+    start: Number
+    end: Number
+    steps: Number
+
+    def __call__(self, step: Array) -> Array:
+        return self.start * jnp.power(jnp.asarray(self.end / self.start, jnp.float32), _progress(step, self.steps))
+
+    def extremes(self) -> tuple[float, float]:
+        return min(self.start, self.end), max(self.start, self.end)  # type: ignore[return-value]
+
+    def validate(self) -> None:
+        _check_steps(self, "steps", self.steps)
+        for field in ("start", "end"):
+            if not getattr(self, field) > 0:
+                raise ValueError(
+                    f"Exponential.{field} is {getattr(self, field)!r}; it must be > 0: use Linear to reach 0"
+                )
+
+
+@flax.struct.dataclass
 class WarmupConstant(Schedule):
     """value * (step + 1) / warmup_steps during the warm-up, then `value`: the first step is not lost."""
 
@@ -122,13 +147,77 @@ class WarmupCosine(Schedule):
             )
 
 
-def resolve(tree: Tree, step: Array) -> Tree:
-    """The same tree with every schedule replaced by its float32 number at `step`."""
+@flax.struct.dataclass
+class Controlled(_Number):
+    """A number that a closed loop sets, within limits (entropy_rl/closed_loop). One may stand in several places.
+
+    A loop speaks of its effort: 0 is rest, +1 and -1 are the ends that are furthest from it, and more effort means more
+    entropy, so that a loop need not know what it moves.
+
+    Attributes:
+      name: what its loop and the metrics call it.
+      low, high: what it never leaves.
+      rest: where it begins, and what it is while nothing is asked of it.
+      raises: whether a larger number raises entropy: an entropy bonus does, a weight of right answers does not.
+    """
+
+    name: str = flax.struct.field(pytree_node=False)
+    low: Number
+    high: Number
+    rest: Number = 0.0
+    raises: bool = flax.struct.field(pytree_node=False, default=True)
+
+    def number(self, effort: Array) -> Array:
+        """[] float32, the number at an effort []."""
+        return jnp.clip(self.rest + self._scale() * effort, self.low, self.high)
+
+    def effort(self, number: Array) -> Array:
+        """The inverse of `number`, within the limits."""
+        return (number - self.rest) / self._scale()
+
+    def reach(self) -> tuple[Array, Array]:
+        """The smallest and the largest effort."""
+        ends = self.effort(jnp.float32(self.low)), self.effort(jnp.float32(self.high))
+        return ends if self.raises else ends[::-1]
+
+    def _scale(self) -> Array:
+        return jnp.maximum(self.high - self.rest, self.rest - self.low) * (1.0 if self.raises else -1.0)
+
+    def extremes(self) -> tuple[float, float]:
+        """The limits: what range checks look at."""
+        return self.low, self.high  # type: ignore[return-value]
+
+    def validate(self) -> None:
+        """Raises ValueError that names the field, the rule and the remedy."""
+        if not self.name:
+            raise ValueError("Controlled.name is empty; name what is controlled, such as 'bonus'")
+        if not (self.low <= self.rest <= self.high and self.low < self.high and self.high - self.low < math.inf):
+            raise ValueError(
+                f"Controlled {self.name!r} has low={self.low!r}, rest={self.rest!r}, high={self.high!r}; they must be "
+                "finite, in this order, and leave room to move"
+            )
+
+
+def resolve(tree: Tree, step: Array, controlled: Mapping[str, Array] | None = None) -> Tree:
+    """The same tree with every schedule and every controlled number replaced by a float32 number.
+
+    Args:
+      step: optimiser steps taken.
+      controlled: what the closed loops say, by name; a number that none speaks of is at rest.
+    """
 
     def number(leaf: Any) -> Any:
+        if isinstance(leaf, Controlled):
+            return jnp.asarray((controlled or {}).get(leaf.name, leaf.rest), jnp.float32)
         return jnp.asarray(leaf(step), jnp.float32) if isinstance(leaf, Schedule) else leaf
 
-    return jax.tree.map(number, tree, is_leaf=lambda leaf: isinstance(leaf, Schedule))
+    return jax.tree.map(number, tree, is_leaf=lambda leaf: isinstance(leaf, Schedule | Controlled))
+
+
+def controlled_in(tree: Any) -> list[Controlled]:
+    """Every controlled number that stands in a tree."""
+    is_controlled = lambda leaf: isinstance(leaf, Controlled)  # noqa: E731
+    return [leaf for leaf in jax.tree.leaves(tree, is_leaf=is_controlled) if is_controlled(leaf)]
 
 
 def check(
