@@ -1,0 +1,82 @@
+"""An arm of an exact study: its settings, and a folder such as a training run leaves behind."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import pathlib
+import time
+from typing import Any
+
+from entropy_rl.advantages.grpo import GroupNormalized
+from entropy_rl.lab.tabular import Tree
+from entropy_rl.losses.clip import ClippedSurrogate
+from entropy_rl.losses.policy_loss import PolicyLoss
+from entropy_rl.tabular import measures, simulation
+from entropy_rl.tabular.rewards import Worth
+
+
+@dataclasses.dataclass(frozen=True)
+class Tabular:
+    """One setting of the exact laboratory.
+
+    Attributes:
+      name: unlike that of every other setting.
+      loss: its schedules count optimiser steps: `epochs` to a step.
+      learning_rate: of plain gradient descent on the logits; an update is the sum over tokens divided by G, so that
+        neither the number of prompts nor the length scales it.
+      critic: the exact value of the state instead of the group's mean as the baseline, whitened over the batch (PPO).
+      seed: of the tree and of the sampling.
+    """
+
+    name: str
+    loss: PolicyLoss = PolicyLoss(surrogate=ClippedSurrogate())
+    advantages: Any = GroupNormalized()
+    reward: Any = Worth()
+    tree: Tree = Tree()
+    group_size: int = 8
+    steps: int = 200
+    epochs: int = 4
+    learning_rate: float = 0.5
+    critic: bool = False
+    seed: int = 0
+
+    def validate(self) -> None:
+        """Raises ValueError that names the field, the rule and the remedy."""
+        self.tree.validate()
+        self.loss.validate()
+        for field, least in (("group_size", 2), ("steps", 1), ("epochs", 1), ("seed", 0)):
+            if getattr(self, field) < least:
+                raise ValueError(f"Tabular.{field} is {getattr(self, field)}; it must be at least {least}")
+        if not self.learning_rate > 0:
+            raise ValueError(f"Tabular.learning_rate is {self.learning_rate}; it must be above 0")
+
+    def run(self, workdir: str) -> None:
+        """Writes metrics.jsonl and summary.json; "test" and "base" are exact, over the prompts that are trained."""
+        began = time.monotonic()
+        self.validate()
+        initial, worth, steps = simulation.simulate(self)
+        records = measures.records(self.tree, initial, worth, steps)
+        folder = pathlib.Path(workdir)
+        folder.mkdir(parents=True, exist_ok=True)
+        lines = [json.dumps(_finite(record), allow_nan=False) for record in records]
+        (folder / "metrics.jsonl").write_text("\n".join(lines) + "\n")
+        summary = {
+            "name": self.name,
+            "steps": self.steps,
+            "seed": self.seed,
+            "test": _validation(records[-1]),
+            "base": _validation(records[0]),
+            "seconds": time.monotonic() - began,
+        }
+        (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+
+
+def _finite(record: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in record.items() if math.isfinite(value)}
+
+
+def _validation(record: dict[str, float]) -> dict[str, float]:
+    prefix = "validation/"
+    return {name.removeprefix(prefix): value for name, value in record.items() if name.startswith(prefix)}

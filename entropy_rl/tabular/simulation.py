@@ -1,0 +1,216 @@
+"""Trains a table as a run trains a model: sample, reward, advantages, then several updates of the package's own loss.
+
+Only sampler and optimiser are new here (plain gradient descent); advantages, surrogates, gates, penalties, shapers and
+schedules are the ones that runs use, so what the table shows is shown of them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from entropy_rl.lab.tabular import Tree
+from entropy_rl.losses.policy_loss import PolicyLoss
+from entropy_rl.ops import masked, proxy, schedules
+from entropy_rl.tabular.rewards import Sampled
+from entropy_rl.types import Array, TokenStats
+
+_CHUNK = 50  # steps of one compiled scan; bounds the history that is held on the device
+
+
+class Settings(Protocol):
+    """What a simulation reads; `experiment.Tabular` says what each means."""
+
+    @property
+    def tree(self) -> Tree: ...
+    @property
+    def loss(self) -> PolicyLoss: ...
+    @property
+    def advantages(self) -> Any: ...
+    @property
+    def reward(self) -> Any: ...
+    @property
+    def group_size(self) -> int: ...
+    @property
+    def steps(self) -> int: ...
+    @property
+    def epochs(self) -> int: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def critic(self) -> bool: ...
+    @property
+    def seed(self) -> int: ...
+
+
+class Step(NamedTuple):
+    """One step, as the device returns it; a leading axis [steps] when stacked. B = P * G."""
+
+    logits: Any  # [P, S, V] after the step
+    states: Any  # [B, T] int32, where each token was chosen
+    answers: Any  # [P, G] int32
+    rewards: Any  # [P, G] as paid
+    worth: Any  # [P, G] of the answers
+    advantages: Any  # [B, T] unshaped
+    logprobs: Any  # [B, T] of the rollout, nats
+    entropies: Any  # [B, T] of the rollout, nats
+    covariance: Any  # [B, T] centred products at the first epoch
+    log_ratio: Any  # [epochs, B, T]
+    gate: Any  # [epochs, B, T] product of the gates
+    clipped: Any  # [epochs, B, T] bool: tokens whose gradient the surrogate stops
+    push: Any  # [epochs, B, T] derivative of the loss by log pi of the token, times the number of tokens
+
+
+def simulate(tabular: Settings) -> tuple[np.ndarray, np.ndarray, Step]:
+    """Trains one table; its seed is that of the tree and of the sampling, so that arms are paired by it.
+
+    Returns:
+      Logits before training [P, S, V], worth of the answers [P, V^depth], and the steps, stacked.
+    """
+    initial, worth = tabular.tree.draw(tabular.seed)
+    logits = reference = jnp.asarray(initial, jnp.float32)
+    numbers = (tabular.loss, tabular.advantages, tabular.reward, jnp.float32(tabular.learning_rate))
+    chunks, key = [], jax.random.key(tabular.seed)
+    for first in range(0, tabular.steps, _CHUNK):
+        count = min(_CHUNK, tabular.steps - first)
+        static = (tabular.tree, tabular.group_size, tabular.epochs, tabular.critic, count)
+        logits, steps = _scan(logits, reference, jnp.asarray(worth, jnp.float32), key, first, numbers, static)
+        chunks.append(jax.device_get(steps))
+    return np.asarray(reference), worth, Step(*(np.concatenate(parts) for parts in zip(*chunks, strict=True)))
+
+
+@functools.partial(jax.jit, static_argnames="static")
+def _scan(logits: Array, reference: Array, worth: Array, key: Array, first: Array, numbers: Any, static: Any) -> Any:
+    tree, group_size, epochs, critic, count = static
+    body = functools.partial(_step, reference, worth, key, numbers, tree, group_size, epochs, critic)
+    return jax.lax.scan(body, logits, first + jnp.arange(count))
+
+
+def _step(
+    reference: Array,
+    worth: Array,
+    key: Array,
+    numbers: Any,
+    tree: Tree,
+    group_size: int,
+    epochs: int,
+    critic: bool,
+    logits: Array,
+    step: Array,
+) -> tuple[Array, Step]:
+    loss, estimator, reward, learning_rate = numbers
+    sample_key, reward_key, loss_key = jax.random.split(jax.random.fold_in(key, step), 3)
+    states, tokens, answers = _sample(logits, tree, group_size, sample_key)  # [B, T], [B, T], [P, G]
+    old_logprobs, entropies = _score(logits, states, tokens, group_size)
+    answer_worth = jnp.take_along_axis(worth, answers, axis=1)  # [P, G]
+    split = lambda x: x.reshape(*answers.shape, tree.depth)  # noqa: E731
+    rewards = reward(Sampled(answers, answer_worth, split(old_logprobs), split(entropies)), reward_key)
+    mask = jnp.ones(states.shape, bool)
+    if critic:
+        advantages = _against_values(logits, worth, tree, states, rewards)
+    else:
+        advantages = estimator(rewards.reshape(-1), mask, group_size)
+    whole = TokenStats(
+        logprobs=old_logprobs,
+        old_logprobs=old_logprobs,
+        log_ratio=jnp.zeros_like(old_logprobs),
+        entropies=entropies,
+        advantages=advantages,
+        mask=mask,
+        temperature=jnp.ones(len(states)),
+        sample_ids=jnp.arange(len(states), dtype=jnp.uint32),
+        group_size=group_size,
+        reference_logprobs=_score(reference, states, tokens, group_size)[0],
+        proxy_logprobs=proxy.min_p_logprobs(jax.nn.log_softmax(_rows(logits, states, group_size)), tokens),
+        correct=(answer_worth > 0).reshape(-1),
+    )
+    scale = learning_rate * tree.prompts * tree.depth
+
+    def epoch(logits: Array, index: Array) -> tuple[Array, tuple[Array, ...]]:
+        now = schedules.resolve(loss, step * epochs + index)
+        score = functools.partial(_score, states=states, tokens=tokens, group_size=group_size)
+        gradient, told = _gradient(now, whole, score, logits, index, jax.random.fold_in(loss_key, index))
+        return logits - scale * gradient, told
+
+    logits, told = jax.lax.scan(epoch, logits, jnp.arange(epochs))
+    covariance, log_ratio, gate, clipped, push = told
+    return logits, Step(
+        logits,
+        states,
+        answers,
+        rewards,
+        answer_worth,
+        advantages,
+        old_logprobs,
+        entropies,
+        covariance[0],
+        log_ratio,
+        gate,
+        clipped,
+        push,
+    )
+
+
+def _gradient(loss: PolicyLoss, whole: TokenStats, score: Any, logits: Array, index: Array, key: Array) -> Any:
+    """Of the loss by the logits, and what it decided about each token."""
+
+    def stats_of(logprobs: Array, entropies: Array) -> TokenStats:
+        # On-policy by definition in the first epoch: no rounding may reach |log ratio|.
+        old = jnp.where(index == 0, jax.lax.stop_gradient(logprobs), whole.old_logprobs)
+        ratio = jnp.clip(logprobs - old, -20.0, 20.0)
+        return dataclasses.replace(whole, logprobs=logprobs, old_logprobs=old, log_ratio=ratio, entropies=entropies)
+
+    (logprobs, entropies), pull_back = jax.vjp(score, logits)
+    plan = loss.plan(stats_of(logprobs, entropies), key)
+    by_logprobs, by_entropies = jax.grad(lambda *scored: loss(stats_of(*scored), plan), argnums=(0, 1))(
+        logprobs, entropies
+    )
+    (gradient,) = pull_back((by_logprobs, by_entropies))
+    stats = dataclasses.replace(stats_of(logprobs, entropies), branch=plan.branch)
+    clipped = loss.surrogate.clipped(stats)
+    return gradient, (plan.covariance, stats.log_ratio, plan.gate, clipped, by_logprobs * logprobs.size)
+
+
+def _sample(logits: Array, tree: Tree, group_size: int, key: Array) -> tuple[Array, Array, Array]:
+    state = jnp.zeros((tree.prompts, group_size), jnp.int32)
+    states, tokens = [], []
+    for level in range(tree.depth):
+        rows = jnp.take_along_axis(logits, state[:, :, None], axis=1)  # [P, G, V]
+        token = jax.random.categorical(jax.random.fold_in(key, level), rows)
+        states.append(state)
+        tokens.append(token)
+        state = state * tree.vocabulary + 1 + token
+    flat = lambda parts: jnp.stack(parts, axis=2).reshape(-1, tree.depth)  # noqa: E731
+    return flat(states), flat(tokens), state - tree.states
+
+
+def _rows(logits: Array, states: Array, group_size: int) -> Array:
+    """[B, T, V] logits of the states."""
+    return logits[jnp.repeat(jnp.arange(logits.shape[0]), group_size)[:, None], states]
+
+
+def _score(logits: Array, states: Array, tokens: Array, group_size: int) -> tuple[Array, Array]:
+    """Log-probabilities and entropies [B, T] of sampled tokens; differentiable in the logits."""
+    log_policy = jax.nn.log_softmax(_rows(logits, states, group_size))
+    entropies = -jnp.sum(jnp.exp(log_policy) * log_policy, axis=2)
+    return jnp.take_along_axis(log_policy, tokens[:, :, None], axis=2)[:, :, 0], entropies
+
+
+def _against_values(logits: Array, worth: Array, tree: Tree, states: Array, rewards: Array) -> Array:
+    """[B, T] reward minus the exact value of the state, over the deviation of the batch."""
+    policy, behind, levels = jax.nn.softmax(logits), worth, []
+    for level in reversed(range(tree.depth)):
+        first = sum(tree.vocabulary**above for above in range(level))
+        at_level = policy[:, first : first + tree.vocabulary**level]
+        behind = jnp.sum(behind.reshape(at_level.shape) * at_level, axis=2)
+        levels.append(behind)
+    values = jnp.concatenate(levels[::-1], axis=1)  # [P, S]
+    prompts = jnp.repeat(jnp.arange(tree.prompts), rewards.shape[1])[:, None]
+    raw = rewards.reshape(-1, 1) - values[prompts, states]
+    every = jnp.ones(raw.shape, bool)
+    return (raw - masked.mean(raw, every)) / (masked.standard_deviation(raw, every) + 1e-8)
