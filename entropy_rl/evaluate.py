@@ -78,8 +78,7 @@ def _as_trained(run: str) -> dict[str, object]:
     summary = Run(epath.Path(run)).summary
     base = summary.get("base", {}) if split == "test" else {}  # the base was measured on the test split
     logging.info("%s after step %d\n%s", run, step, revisit.table(result, split, base))
-    figures: dict[str, object] = {"run": run, "step": step, "problems": len(result.correct), **result.metrics(split)}
-    return figures | {f"{split}/{name}/interval": list(bounds) for name, bounds in result.intervals().items()}
+    return {"run": run, "step": step, "problems": len(result.correct), **result.figures(split)}
 
 
 def _by_name(model: str) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Held-out accuracy of a policy: unbiased pass@k, avg@k and maj@k over sampled responses."""
+"""Held-out accuracy of a policy, unbiased pass@k, avg@k and maj@k over sampled responses, and their diversity."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from absl import logging
 
+from entropy_rl.lab import calibration, diversity
 from entropy_rl.lab import metrics as lab_metrics
-from entropy_rl.problem import Problem, Task
+from entropy_rl.problem import Problem, Role, Task
 from entropy_rl.rewards.pool import Pool
 from entropy_rl.rollout.engine import Engine, ahead
 from entropy_rl.rollout.sampling import Purpose
@@ -20,6 +21,10 @@ from entropy_rl.training.judging import is_correct, judge
 from entropy_rl.training.processes import local_rows
 from entropy_rl.types import Params, Rollout
 
+ROLES = {"planning": Role.PLANNING, "execution": Role.EXECUTION}
+TOTALS = (
+    "length", "entropy", "unit entropy", *(f"{role} {what}" for role in ROLES for what in ("entropy", "tokens"))
+)  # fmt: skip
 PURPOSES = {"validation": Purpose.VALIDATION, "test": Purpose.TEST}
 
 
@@ -33,6 +38,9 @@ class Evaluation:
       entropy: nats/token, token mean at the evaluation temperature.
       length: tokens, mean over responses.
       unit_entropy: nats/token, token mean at temperature 1.
+      likelihoods: [M, n] probability of the whole response under the distribution that it was sampled from.
+      phrases: [M][n] planning phrases of each response: stretches of planning tokens.
+      roles: [M, 2, 2] of planning and of execution tokens: summed entropy in nats, and how many they are.
     """
 
     correct: np.ndarray
@@ -40,23 +48,68 @@ class Evaluation:
     entropy: float
     length: float
     unit_entropy: float = float("nan")
+    likelihoods: np.ndarray | None = None
+    phrases: list[list[list[tuple[int, ...]]]] | None = None
+    roles: np.ndarray | None = None
 
-    def metrics(self, prefix: str) -> dict[str, float]:
-        """Named figures: pass@k for k = 1, 2, 4, ... up to n, avg@n, maj@n, entropy and length."""
+    def metrics(self, prefix: str) -> dict[str, Any]:
+        """Named figures: pass@k for k = 1, 2, 4, ... up to n, avg@n, maj@n, entropy, length, and those of diversity.
+
+        What no problem has, such as right routes of a policy that solves nothing, is left out.
+        """
+        means = {name: float(np.nanmean(values)) for name, values in self.per_problem().items()}
+        means |= {"entropy": self.entropy, "length": self.length}
+        means |= {name: calibrated.error for name, calibrated in self.calibrations().items()}
+        if self.roles is not None:
+            (planning, planned), (execution, executed) = self.roles.sum(axis=0)
+            means |= {"planning_entropy": planning / planned} if planned else {}
+            means |= {"execution_entropy": execution / executed} if executed else {}
+        return {f"{prefix}/{name}": float(value) for name, value in means.items()}
+
+    def per_problem(self) -> dict[str, np.ndarray]:
+        """[M] values whose mean over problems (without those that are nan) is a figure."""
         samples = self.correct.shape[1]
         right = self.correct.sum(axis=1)
-        figures = {f"pass@{k}": lab_metrics.pass_at_k(right, samples, k) for k in powers_of_two(samples)}
-        figures[f"avg@{samples}"] = lab_metrics.avg_at_k(right, samples)
-        figures[f"maj@{samples}"] = lab_metrics.maj_at_k(self.answers, self.correct.tolist(), samples)
-        named = {f"{prefix}/{name}": float(values.mean()) for name, values in figures.items()}
-        return named | {f"{prefix}/entropy": self.entropy, f"{prefix}/length": self.length}
+        found = {f"pass@{k}": lab_metrics.pass_at_k(right, samples, k) for k in powers_of_two(samples)}
+        found[f"avg@{samples}"] = lab_metrics.avg_at_k(right, samples)
+        found[f"maj@{samples}"] = lab_metrics.maj_at_k(self.answers, self.correct.tolist(), samples)
+        if samples > 1:
+            found |= {f"cover@{share:g}": diversity.cover_at(self.correct, share) for share in diversity.SHARES}
+            found["answer_entropy"] = diversity.answer_entropy(self.answers)
+            found["routes"] = diversity.routes(self.answers, self.correct)
+            found["distinct_right"] = diversity.distinct(self.answers, self.correct)
+            found["distinct_wrong"] = diversity.distinct(self.answers, ~self.correct)
+            if self.phrases is not None:
+                found["phrase_entropy"] = diversity.phrase_entropy(self.phrases)
+        return {name: values for name, values in found.items() if np.isfinite(values).any()}
+
+    def calibrations(self) -> dict[str, calibration.Calibration]:
+        """Confidence against correctness: the probability of the response, and agreement between samples."""
+        found = {}
+        if self.likelihoods is not None:
+            found["calibration_error"] = calibration.calibration(self.likelihoods, self.correct)
+        if self.correct.shape[1] > 1:
+            found["vote_calibration_error"] = calibration.calibration(
+                calibration.vote_shares(self.answers), self.correct
+            )
+        return found
 
     def intervals(self) -> dict[str, tuple[float, float]]:
-        """95 % bootstrap intervals over problems of each pass@k."""
+        """95 % bootstrap intervals over problems of every figure that is taken per problem."""
         samples = self.correct.shape[1]
-        right = self.correct.sum(axis=1)
-        of = lambda k: lab_metrics.bootstrap_interval(lab_metrics.pass_at_k(right, samples, k))  # noqa: E731
-        return {f"pass@{k}": of(k) for k in powers_of_two(samples)}
+        found = {
+            name: lab_metrics.bootstrap_interval(values)
+            for name, values in self.per_problem().items()
+            if name != f"avg@{samples}"  # it is pass@1
+        }
+        return found | {name: calibrated.interval() for name, calibrated in self.calibrations().items()}
+
+    def figures(self, prefix: str) -> dict[str, Any]:
+        """JSON values: the metrics, their intervals, and how many samples of each problem are right, with which another
+        policy is compared problem by problem."""
+        intervals = {f"{prefix}/{name}/interval": list(bounds) for name, bounds in self.intervals().items()}
+        right = {"samples": self.correct.shape[1], "counts": self.correct.sum(axis=1).tolist()}
+        return self.metrics(prefix) | intervals | {f"{prefix}/right": right}
 
 
 def powers_of_two(limit: int) -> list[int]:
@@ -108,24 +161,31 @@ def evaluate(
     calls = -(-samples // engine.group_size)
     jobs = [(start, call) for start in range(0, len(problems), batch) for call in range(calls)]
     sampled = ahead(functools.partial(_sampled, engine, params, split, problems, temperature, batch), jobs)
-    correct, answers, entropies, unit_entropies, tokens = [], [], 0.0, 0.0, 0
+    found: dict[str, list[Any]] = {}
     for start in range(0, len(problems), batch):
         chunk = list(problems[start : start + batch])
         filled = processes.own(engine.mesh, _filled(problems, start, batch))
         place = f"{split} problems from {start}"
         parts = [_judged(engine, task, filled, wait(next(sampled)), pool, place) for _ in range(calls)]
-        kept = slice(0, len(chunk))
-        correct.append(np.concatenate([part["correct"] for part in parts], axis=1)[kept, :samples])
-        joined = [sum((part["answers"][row] for part in parts), [])[:samples] for row in range(len(chunk))]
-        answers.extend(joined)
-        entropies += sum(float(part["entropies"][kept].sum()) for part in parts)
-        unit_entropies += sum(float(part["unit_entropies"][kept].sum()) for part in parts)
-        tokens += sum(int(part["lengths"][kept].sum()) for part in parts)
+        for name in parts[0]:
+            rows = [sum((part[name][row] for part in parts), []) for row in range(len(chunk))]
+            found.setdefault(name, []).extend(rows)
         progress(start + len(chunk))
-    responses, counted = len(problems) * calls * engine.group_size, max(tokens, 1)
+    return _gathered(found, samples)
+
+
+def _gathered(found: dict[str, list[Any]], samples: int) -> Evaluation:
+    """Totals are over all that was sampled; what is told per problem, over as many samples as were asked for."""
+    arrays = {name: np.asarray(found[name]) for name in TOTALS}  # [M, calls * G]
+    tokens, responses = max(int(arrays["length"].sum()), 1), arrays["length"].size
+    kept = {name: [row[:samples] for row in found[name]] for name in ("correct", "answer", "logprob", "phrases")}
+    roles = np.stack([[arrays[f"{role} {what}"].sum(axis=1) for what in ("entropy", "tokens")] for role in ROLES])
     return Evaluation(
-        np.concatenate(correct), answers, entropies / counted, tokens / responses, unit_entropies / counted
-    )
+        np.asarray(kept["correct"], bool), kept["answer"], float(arrays["entropy"].sum() / tokens),
+        int(arrays["length"].sum()) / responses, float(arrays["unit entropy"].sum() / tokens),
+        np.exp(np.minimum(np.asarray(kept["logprob"], np.float64), 0.0)),
+        [[[tuple(phrase) for phrase in one] for one in row] for row in kept["phrases"]], roles.transpose(2, 0, 1),
+    )  # fmt: skip
 
 
 def _filled(problems: Sequence[Problem], start: int, batch: int) -> list[Problem]:
@@ -145,22 +205,37 @@ def _sampled(
 
 def _judged(
     engine: Engine, task: Task, problems: list[Problem], rollout: Rollout, pool: Pool | None, place: str
-) -> dict[str, Any]:
-    """Of a whole batch, of which each process judges its own problems."""
+) -> dict[str, list[list[Any]]]:
+    """JSON values by name, a list of G for each problem of a whole batch, of which each process judges its own."""
     verdicts = judge(engine, task, None, problems, rollout, pool=pool)
-    mask = local_rows(rollout.response_mask)
-    total = lambda values: np.where(mask, local_rows(values), 0.0).sum(axis=1)  # noqa: E731
+    mask, entropies = local_rows(rollout.response_mask), local_rows(rollout.entropies)
+    total = lambda values, counted=mask: np.where(counted, values, 0.0).sum(axis=1).tolist()  # noqa: E731
+    lengths, tokens = mask.sum(axis=1).tolist(), local_rows(rollout.responses).tolist()
+    rows = [row[:length] for row, length in zip(tokens, lengths, strict=True)]
+    labels = [task.roles(row) for row in rows]
     columns = {
-        "correct": is_correct(verdicts),
-        "answers": np.asarray([v.answer for v in verdicts], dtype=object),
-        "entropies": total(rollout.entropies),
-        "unit_entropies": total(rollout.unit_entropies),
-        "lengths": mask.sum(axis=1),
+        "correct": is_correct(verdicts).tolist(),
+        "answer": [verdict.answer for verdict in verdicts],
+        "logprob": total(local_rows(rollout.logprobs)),
+        "phrases": [_phrases(row, label) for row, label in zip(rows, labels, strict=True)],
+        "entropy": total(entropies),
+        "unit entropy": total(local_rows(rollout.unit_entropies)),
+        "length": lengths,
     }
-    mine = list(zip(*(column.tolist() for column in columns.values()), strict=True))
-    whole = zip(*processes.merged(engine.mesh, mine, place), strict=True)
-    shaped = {
-        name: np.asarray(values, column.dtype).reshape(-1, engine.group_size)
-        for (name, column), values in zip(columns.items(), whole, strict=True)
+    padded = np.zeros(mask.shape, np.int32)
+    for row, label in zip(padded, labels, strict=True):
+        row[: len(label)] = label
+    for name, role in ROLES.items():
+        columns[f"{name} entropy"] = total(entropies, mask & (padded == role))
+        columns[f"{name} tokens"] = (mask & (padded == role)).sum(axis=1).tolist()
+    mine = list(zip(*columns.values(), strict=True))
+    whole = list(zip(*processes.merged(engine.mesh, mine, place), strict=True))
+    size = engine.group_size
+    return {
+        name: [list(values[start : start + size]) for start in range(0, len(values), size)]
+        for name, values in zip(columns, whole, strict=True)
     }
-    return shaped | {"answers": shaped["answers"].tolist()}
+
+
+def _phrases(tokens: list[int], labels: list[Role]) -> list[tuple[int, ...]]:
+    return diversity.runs_of(tokens, [label is Role.PLANNING for label in labels])

@@ -19,12 +19,14 @@ from entropy_rl.parallel.rows import beside
 from entropy_rl.problem import Problem
 from entropy_rl.training import agreement, metrics, processes, profiling, samples, speed, workdirs
 from entropy_rl.training.collect import Batch, collect
-from entropy_rl.training.evaluation import evaluate, held_out
+from entropy_rl.training.evaluation import Evaluation, evaluate, held_out
 from entropy_rl.training.experience import build_experience, mini_batches, rewards_of
 from entropy_rl.training.interrupts import Interrupted, Leaving, stop_requests
 from entropy_rl.training.judging import is_correct
+from entropy_rl.training.ledger import Account
 from entropy_rl.training.refinement import Refined, refine
 from entropy_rl.training.session import Session, open_session
+from entropy_rl.training.update import MARKS
 from entropy_rl.training.warm_up import compile_ahead
 from entropy_rl.training.workdirs import Run
 from entropy_rl.types import Experience
@@ -97,8 +99,8 @@ def _train(session: Session) -> Run:
 def start(session: Session) -> None:
     """What the policy can do before any RL: the first point of every curve."""
     clock = metrics.Stopwatch()
-    figures, _ = _evaluate(session, "test")
-    session.validation, _ = _evaluate(session, "validation")
+    figures = _evaluate(session, "test").figures("test")
+    session.validation = _evaluate(session, "validation").metrics("validation")
     session.record(session.validation)
     session.references.observe(session.validation)
     session.base = figures
@@ -126,8 +128,12 @@ def train_step(session: Session) -> None:
     except Leaving:
         session.rewind(before)
         raise
-    measured = moved | batch.figures | trained.figures | _update(session, experience)
+    account = session.ledger.open(session.state) if session.is_due(config.ledger.every) else None
+    measured = moved | batch.figures | trained.figures | _update(session, experience, account)
     clock.lap("time/update")
+    if account is not None:
+        measured |= session.ledger.close(account, session.state, experience, session.step)
+        clock.lap("time/ledger")
     measured |= _speed(session, batch, trained, measured, clock.laps())
     kept: list[dict[str, Any]] = []
     if session.is_due(config.checkpoint.samples_every) or session.step == 1:
@@ -135,7 +141,7 @@ def train_step(session: Session) -> None:
             session.step, session.engine.tokenizer, batch.problems, trained.rollout, trained.verdicts, experience
         )
     session.pending = {"measured": measured, "samples": kept, "tokens": batch.tokens, "laps": clock.laps()}
-    del batch, trained, experience  # they make room for the evaluation
+    del batch, trained, experience, account  # they make room for the evaluation
     conclude(session, clock)
 
 
@@ -148,7 +154,7 @@ def conclude(session: Session, clock: metrics.Stopwatch) -> None:
     config, pending = session.config, session.pending or {}
     measured = dict(pending["measured"])
     if session.is_due(config.evaluation.every):
-        session.validation, _ = _evaluate(session, "validation")
+        session.validation = _evaluate(session, "validation").metrics("validation")
         measured |= session.validation
         clock.lap("time/evaluation")
     if pending["samples"]:
@@ -170,10 +176,10 @@ def finish(session: Session) -> Run:
     session.save()
     clock = metrics.Stopwatch()
     if not session.is_due(session.config.evaluation.every):
-        session.validation, _ = _evaluate(session, "validation")
-    figures, intervals = _evaluate(session, "test")
+        session.validation = _evaluate(session, "validation").metrics("validation")
+    figures = _evaluate(session, "test").figures("test")
     session.goodput.count(clock.laps()["time/step"])
-    return session.summarise(figures, intervals)
+    return session.summarise(figures)
 
 
 def _speed(
@@ -239,14 +245,21 @@ def _rescored_refinements(session: Session, experience: Experience, rows: np.nda
 
 
 @profiling.phase("update")
-def _update(session: Session, experience: Experience) -> dict[str, Any]:
-    """All optimiser steps of a rollout; dispatched one after another and read back once."""
+def _update(session: Session, experience: Experience, account: Account | None = None) -> dict[str, Any]:
+    """All optimiser steps of a rollout; dispatched one after another and read back once.
+
+    Args:
+      account: of the ledger, if this step has an entry; it is given what the update marked.
+    """
     config, session.prepared = session.config, None
     measured = []
     pieces = mini_batches(experience, config.update.mini_batches, config.update.epochs, config.seed, session.step)
     for number, mini_batch in enumerate(pieces):
         key = session.update_key(number)
         session.state, figures = session.update(session.state, mini_batch, config.loss, config.optimizer, key)
+        marks = figures.pop(MARKS, None)
+        if account is not None:
+            account.marks.append(marks)
         measured.append(figures)
     if jax.default_backend() != "cpu":  # where programs run one after another
         session.prepare()
@@ -254,13 +267,12 @@ def _update(session: Session, experience: Experience) -> dict[str, Any]:
 
 
 @profiling.phase("evaluation")
-def _evaluate(session: Session, split: str) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+def _evaluate(session: Session, split: str) -> Evaluation:
     config = session.config.evaluation
     count = config.problems if split == "validation" else config.test_problems
     problems: list[Problem] = held_out(session.task, split, count, session.engine.fits)
-    result = evaluate(
+    return evaluate(
         session.engine, session.publish(session.params), session.task, split, problems,
         config.samples, config.temperature, session.config.rollout.piece, pool=session.pool,
         wait=session.stop.wait,
     )  # fmt: skip
-    return result.metrics(split), result.intervals()

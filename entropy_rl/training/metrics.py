@@ -89,14 +89,39 @@ covariance/<quantile>              | nats       | mean     | quantile over token
 select/<Method>/fraction           | share      | mean     | tokens that the method acts on
 select/<Method>/positive_advantage | share      | selected | of these, those with advantage > 0
 select/<Method>/mean_probability   | 1          | selected | of these, the mean probability under the policy
+ledger/states                      | tokens     |          | visited states that the ledger looked at
+ledger/change                      | nats/token |          | of their entropies by the step's updates, mean over them
+ledger/first_order                 | nats/token |          | its first order, -Cov(log pi, dz) over the vocabulary
+ledger/residual                    | nats/token |          | change less first order
+ledger/correlation                 | 1          |          | of change and first order, over states
+ledger/slope                       | 1          |          | of change on first order, least squares over states
+ledger/part/<cell>                 | nats/token |          | first order at the tokens of a kind; all parts add up to it
+ledger/share/<cell>                | share      |          | of the states: those with a token of that kind
+ledger/at_selected/<Method>        | nats/token |          | first order at selected tokens, which is no cause
+ledger/share_selected/<Method>     | share      |          | of the states: those whose token the method acts on
+ledger/proxy/covariance            | nats       |          | proxy: of log-probability and advantage over sampled tokens
+ledger/proxy/discriminator         | nats       |          | proxy: pi (log pi + H) A, mean over sampled tokens
+ledger/covariance/top_<percent>    | nats       |          | mean covariance of the top percent of the batch's tokens
+ledger/covariance/accuracy_<k>of8  | nats       |          | mean covariance within the groups of that accuracy
 <split>/pass@<k>                   | share      |          | chance that one of k samples is right, mean over problems
 <split>/avg@<k>                    | share      |          | right samples among k, mean over problems
 <split>/maj@<k>                    | share      |          | majority votes of k samples that are right
+<split>/cover@<share>              | share      |          | problems of which at least so many samples are right
+<split>/answer_entropy             | nats       |          | of a problem's final answers, mean over problems
+<split>/routes                     | answers    |          | exp(entropy of the right ones), mean over solved problems
+<split>/distinct_right             | answers    |          | different right ones to a problem, mean over problems
+<split>/distinct_wrong             | answers    |          | different wrong ones to a problem, mean over problems
+<split>/phrase_entropy             | nats       |          | of a problem's planning phrases, mean over problems
+<split>/planning_entropy           | nats/token |          | mean over planning tokens
+<split>/execution_entropy          | nats/token |          | mean over execution tokens
+<split>/calibration_error          | share      |          | of a response's probability against its being right
+<split>/vote_calibration_error     | share      |          | of the samples that agree against being right
 <split>/entropy                    | nats/token |          | at the evaluation temperature, mean over tokens
 <split>/length                     | tokens     |          | mean over responses
 time/rollout                       | s          |          | sampling
 time/reward                        | s          |          | verification that sampling did not hide
 time/update                        | s          |          | all optimiser steps of the rollout
+time/ledger                        | s          |          | of the step's entry, where it has one
 time/evaluation                    | s          |          | validation
 time/checkpoint                    | s          |          | what saving blocked
 time/step                          | s          |          | the whole step
@@ -117,8 +142,11 @@ _PATTERNS = {
     "<name>": r".+",  # WeightedSum names the parts of its terms term/part
     "<Method>": r"[A-Za-z]\w*",
     "<k>": r"[1-9]\d*",
+    "<share>": r"(?:0?\.\d+|1)",
     "<split>": "(?:validation|test)",
     "<phase>": "(?:rollout|update|step)",
+    "<cell>": r"(?:positive|negative|zero)/(?:un)?likely/(?:passed|clipped)/(?:planning|execution|other)",
+    "<percent>": r"\d+(?:\.\d+)?",
     "<quantile>": "(?:" + "|".join(map(re.escape, COVARIANCE_QUANTILES)) + ")",
 }
 

@@ -33,6 +33,7 @@ from entropy_rl.training import (
     groups,
     interrupts,
     learner,
+    ledger,
     memory,
     metrics,
     profiling,
@@ -66,7 +67,7 @@ class Session:
       step: RL steps done.
       stream: hands out training problems.
       carried: groups sampled in the last step that the next one trains on.
-      base: test figures before the first step.
+      base: test figures before the first step, with their intervals.
       validation: figures of the last validation.
       pending: what is known of the last step, if its validation and records are still to come.
       stop: asks the run to leave, at safe points.
@@ -86,6 +87,7 @@ class Session:
     proxy: Callable[[Params, Experience], Array]
     values: Values
     references: references.Keeper
+    ledger: ledger.Keeper
     state: TrainState
     checkpoints: checkpoints.Checkpoints
     writers: writers.Writers
@@ -94,7 +96,7 @@ class Session:
     stream: stream.Stream
     carried: list[groups.Group] = dataclasses.field(default_factory=list)
     step: int = 0
-    base: dict[str, float] = dataclasses.field(default_factory=dict)
+    base: dict[str, Any] = dataclasses.field(default_factory=dict)
     validation: dict[str, float] = dataclasses.field(default_factory=dict)
     pending: Mapping[str, Any] | None = None
     stop: interrupts.Stop = dataclasses.field(default_factory=interrupts.Stop)
@@ -194,14 +196,14 @@ class Session:
         )
         self.saved, self.saving = self.step, time.perf_counter() - started
 
-    def summarise(self, test: Mapping[str, float], intervals: Mapping[str, tuple[float, float]]) -> workdirs.Run:
+    def summarise(self, test: Mapping[str, Any]) -> workdirs.Run:
         """Writes summary.json: final figures and their origin."""
         self.checkpoints.wait()
         strip = lambda figures: {name.split("/", 1)[1]: value for name, value in figures.items()}  # noqa: E731
         summary = {
             "name": self.config.name,
             "steps": self.step,
-            "test": strip(test) | {f"{name}/interval": list(bounds) for name, bounds in intervals.items()},
+            "test": strip(test),
             "validation": strip(self.validation),
             "base": strip(self.base),
             "alarms": self.alarms.history(),
@@ -276,13 +278,15 @@ def _build(
         watch.during(
             memory.UPDATE,
             compiled_update(
-                config.policy, config.update.micro_batches, placement.state_shardings, config.update.buckets
+                config.policy, config.update.micro_batches, placement.state_shardings, config.update.buckets,
+                config.ledger.every > 0,
             ),
         ),
         watch.during("rescoring", compiled_rescore(config.policy, pieces, config.update.buckets)),
         watch.during("rescoring", compiled_proxy(config.policy, pieces, config.update.buckets)),
         watch.during("rescoring", compiled_values(config.policy, pieces, config.update.buckets)),
         references.Keeper(config.reference, config.optimizer, placement.state_shardings, remembered),
+        ledger.Keeper(config, placement, watch),
         state, store, writers.Writers(folder, resume_step=told), alarm, screen, problems, step=step,
         goodput=goodput.resumed(folder, account), **resumed,
     )  # fmt: skip

@@ -1,0 +1,39 @@
+"""Expected calibration error against bins made by hand."""
+
+import numpy as np
+import pytest
+
+from entropy_rl.lab.calibration import calibration, vote_shares
+
+
+def test_the_error_weighs_the_gap_of_each_bin_by_its_samples():
+    # bin 9: confidences .95 and .95, one right: gap .45, weight 2/4; bin 1: .15, wrong: .15; bin 5: .55, right: .45
+    found = calibration(np.array([[0.95, 0.95], [0.15, 0.55]]), np.array([[True, False], [False, True]]))
+    assert found.error == pytest.approx((2 * 0.45 + 0.15 + 0.45) / 4)
+    assert found.overconfidence == pytest.approx((0.95 + 0.95 + 0.15 + 0.55 - 2) / 4)
+    means, shares, counts = found.curve()
+    np.testing.assert_allclose(means, [0.15, 0.55, 0.95])
+    np.testing.assert_allclose(shares, [0, 1, 0.5])
+    np.testing.assert_array_equal(counts, [1, 1, 2])
+
+
+def test_a_policy_that_is_right_as_often_as_it_says_is_calibrated():
+    generator = np.random.default_rng(0)
+    confidences = generator.uniform(size=(500, 16))
+    right = generator.uniform(size=(500, 16)) < confidences
+    found = calibration(confidences, right)
+    low, high = found.interval()
+    assert found.error < 0.03 and low <= found.error * 1.5 and high < 0.05
+    assert calibration(confidences, ~right).error > 0.2
+
+
+def test_certainty_falls_into_the_last_bin_and_more_is_refused():
+    assert calibration(np.ones((1, 2)), np.ones((1, 2), bool)).error == 0.0
+    with pytest.raises(ValueError, match="they are probabilities"):
+        calibration(np.full((1, 1), 1.5), np.ones((1, 1), bool))
+
+
+def test_a_vote_leaves_the_sample_itself_out():
+    np.testing.assert_allclose(vote_shares([["a", "a", "b"], ["a", "a", "a"]]), [[0.5, 0.5, 0.0], [1, 1, 1]])
+    with pytest.raises(ValueError, match="at least 2 samples"):
+        vote_shares([["a"]])

@@ -1,0 +1,96 @@
+"""Figures of diversity against counts made by hand."""
+
+import math
+
+import numpy as np
+import pytest
+
+from entropy_rl.lab import diversity, runs
+
+ANSWERS = [["a", "a", "b", ""], ["a", "a", "a", "a"]]
+CORRECT = np.array([[True, True, True, False], [False] * 4])
+
+
+def test_answer_entropy_counts_no_answer_as_one_answer():
+    # a: 1/2, b: 1/4, none: 1/4 -> 1/2 log 2 + 2 * 1/4 log 4 = 1.5 log 2
+    np.testing.assert_allclose(diversity.answer_entropy(ANSWERS), [1.5 * math.log(2), 0.0])
+
+
+def test_routes_are_the_exponential_entropy_of_right_answers_and_unknown_where_none_is_right():
+    # a: 2/3, b: 1/3 -> exp(log 3 - 2/3 log 2) = 3 / 2^(2/3) = 1.89
+    np.testing.assert_allclose(diversity.routes(ANSWERS, CORRECT), [3 / 2 ** (2 / 3), np.nan])
+    np.testing.assert_allclose(diversity.routes([list("abcdef")], np.ones((1, 6), bool)), [6.0])
+
+
+def test_distinct_answers_are_counted_among_right_and_wrong_apart():
+    np.testing.assert_array_equal(diversity.distinct(ANSWERS, CORRECT), [2, 0])
+    np.testing.assert_array_equal(diversity.distinct(ANSWERS, ~CORRECT), [1, 1])
+
+
+@pytest.mark.parametrize(("share", "covered"), [(0.75, [1, 0]), (0.76, [0, 0]), (0.0, [1, 1])])
+def test_coverage_asks_for_a_share_of_right_samples(share, covered):
+    np.testing.assert_array_equal(diversity.cover_at(CORRECT, share), covered)
+
+
+def test_phrases_are_stretches_of_counted_tokens():
+    assert diversity.runs_of([6, 1, 9, 0, 15, 5, 2, 8], [1, 1, 1, 0, 0, 1, 1, 1]) == [(6, 1, 9), (5, 2, 8)]
+    assert diversity.runs_of([], []) == [] and diversity.runs_of([4], [False]) == []
+
+
+def test_phrase_entropy_pools_the_samples_of_a_problem():
+    # x twice, y and z once each: 1/2 log 2 + 2 * 1/4 log 4 = 1.5 log 2; the second problem has no phrase
+    np.testing.assert_allclose(
+        diversity.phrase_entropy([[["x", "y"], ["x", "z"]], [[], []]]), [1.5 * np.log(2), np.nan]
+    )
+
+
+def test_curves_cross_where_the_narrow_policy_falls_behind_the_wide_one():
+    narrow = [8] * 5 + [0] * 5  # half of the problems for sure: pass@k = 0.5 at every k
+    wide = [2] * 10  # every problem at a quarter: pass@1 = 0.25, pass@2 = 1 - 6/8 * 5/7 = 0.464, pass@3 = 0.643
+    found = diversity.crossing(narrow, wide, samples=8)
+    # gaps +0.0357 at 2 and -0.1429 at 3: zero at 2 + 0.0357 / 0.1786 = 2.2
+    assert found.k == pytest.approx(2.2)
+    # The narrow one leads at k = 1 if a resample holds 3 solved problems or more: 1 - (1 + 10 + 45) / 1024 = 0.945.
+    assert found.share == pytest.approx(0.945, abs=0.03)
+    np.testing.assert_allclose([found.first[0], found.last[0]], [0.25, -0.5], atol=1e-12)
+    assert found.first[1] < 0.25 < found.first[2] and found.last[2] < 0
+
+
+def test_curves_that_never_cross_have_no_crossing():
+    found = diversity.crossing([4, 4, 4], [1, 1, 1], samples=8)
+    assert math.isnan(found.k) and found.share == 0 and found.first[1] > 0
+    equal = diversity.crossing([4, 2], [4, 2], samples=8)
+    assert math.isnan(equal.k) and equal.first == (0.0, 0.0, 0.0)
+
+
+def test_curves_of_different_problems_are_refused():
+    with pytest.raises(ValueError, match="2 problems against 3"):
+        diversity.crossing([1, 2], [1, 2, 3], samples=4)
+
+
+def run_with(summary, records=()):
+    return runs.Run("", "run", {}, list(records), [], summary)
+
+
+def test_a_run_says_what_its_evaluations_hold():
+    records = [{"step": 0, "validation/routes": 2.0, "validation/pass@1": 0.1}, {"step": 1, "reward/mean": 0.5}]
+    records += [{"step": 2, "validation/pass@1": 0.3, "validation/cover@0.5": 0.2}]
+    test = {"routes": 1.5, "routes/interval": [1.2, 1.8], "pass@1": 0.4, "right": {"samples": 2, "counts": [1]}}
+    found = diversity.of_run(run_with({"test": test}, records))
+    assert found is not None
+    np.testing.assert_array_equal(found.steps, [0, 2])
+    np.testing.assert_array_equal(found.series["routes"], [2.0, np.nan])
+    assert set(found.series) == {"routes", "pass@1", "cover@0.5"}
+    assert found.final == {"routes": 1.5, "pass@1": 0.4} and found.intervals == {"routes": (1.2, 1.8)}
+
+
+def test_a_run_without_such_figures_says_nothing():
+    assert diversity.of_run(run_with({}, [{"step": 0, "validation/pass@1": 0.1}])) is None
+
+
+def test_two_runs_are_compared_by_their_counts_if_they_have_them():
+    one, other = (run_with({"test": {"right": {"samples": 4, "counts": c}}}) for c in ([4, 0], [1, 1]))
+    found = diversity.crossing_of(one, other)
+    assert found is not None and 1 < found.k < 4
+    assert diversity.crossing_of(one, run_with({})) is None
+    assert diversity.crossing_of(one, run_with({"test": {"right": {"samples": 8, "counts": [1, 1]}}})) is None
