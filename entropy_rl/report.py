@@ -1,20 +1,30 @@
-"""Writes the report of one or several runs: one HTML file.
+"""Writes the report of one or several runs: one HTML file; seeds of one config are drawn as one.
 
 Run:  python -m entropy_rl.report runs/grpo runs/kl_cov --output=report.html
+      python -m entropy_rl.report --follow runs/grpo        # while it goes on; the open page renews itself
 """
 
 from __future__ import annotations
 
+import datetime
 import shlex
 import sys
+import time
 from collections.abc import Sequence
 
+import rich.console
+import rich.live
+import rich.text
 from absl import app, flags, logging
 
-from entropy_rl.lab.report import short_table, write_report
-from entropy_rl.lab.runs import read_runs
+from entropy_rl.lab.follow import changes
+from entropy_rl.lab.report import Live, write_report
+from entropy_rl.lab.runs import Run, read_runs
+from entropy_rl.lab.terminal import short_table, summary
 
 _OUTPUT = flags.DEFINE_string("output", "report.html", "The HTML file to write; local or in a bucket.")
+_FOLLOW = flags.DEFINE_bool("follow", False, "Rewrite the report while runs go on; ends when all of them have.")
+_EVERY = flags.DEFINE_float("every", 10.0, "With --follow: seconds between two looks at the runs.", lower_bound=0.1)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -22,14 +32,33 @@ def main(argv: Sequence[str]) -> None:
         raise app.UsageError(
             "name the --workdir of at least one training run: python -m entropy_rl.report RUN [RUN ...]"
         )
-    try:
-        runs = read_runs(argv[1:])
-    except ValueError as error:  # a wrong path is the caller's mistake and needs no traceback
-        raise app.UsageError(str(error)) from error
     command = shlex.join(["python", "-m", "entropy_rl.report", *sys.argv[1:]])
-    path = write_report(runs, _OUTPUT.value, command)
-    logging.info("final figures\n%s", short_table(runs))
-    logging.info("report written to %s", path)
+    if _FOLLOW.value:
+        runs = _follow(argv[1:], command)
+    else:
+        try:
+            runs = read_runs(argv[1:])
+        except ValueError as error:  # a wrong path is the caller's mistake and needs no traceback
+            raise app.UsageError(str(error)) from error
+        write_report(runs, _OUTPUT.value, command)
+    logging.info("%s\n\n%s", summary(runs), short_table(runs))
+    logging.info("report written to %s", _OUTPUT.value)
+
+
+def _follow(paths: Sequence[str], command: str) -> list[Run]:
+    """Writes the report at each change; the last one no longer asks the page to look again."""
+    runs: list[Run] = []
+    with rich.live.Live(console=rich.console.Console(stderr=True), auto_refresh=False, transient=True) as screen:
+        try:
+            for runs, ended in changes(paths, _EVERY.value, time.sleep):
+                live = None if ended else Live(_EVERY.value, datetime.datetime.now())
+                write_report(runs, _OUTPUT.value, command, live)
+                screen.update(rich.text.Text(summary(runs)), refresh=True)
+        except KeyboardInterrupt:
+            if not runs:
+                raise
+            write_report(runs, _OUTPUT.value, command)  # nobody renews it any more
+    return runs
 
 
 if __name__ == "__main__":

@@ -27,6 +27,9 @@ class Run:
       records: one per step, in order of steps; a step written twice (after a restart) keeps the later values.
       samples: as written, in order of steps.
       summary: empty while the run is under way.
+      label: the name without what all runs of a report have in common.
+      title: the name as the run gives it, before it was made unique.
+      found: results of analyses of this run, by function: a report and its summary ask for the same ones.
     """
 
     path: str
@@ -35,7 +38,9 @@ class Run:
     records: Sequence[Record]
     samples: Sequence[Record]
     summary: Record
-    label: str = ""  # the name without what all runs of a report have in common
+    label: str = ""
+    title: str = ""
+    found: dict[Any, Any] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def short(self) -> str:
@@ -97,7 +102,7 @@ def read_run(path: str | os.PathLike[str]) -> Run:
     samples = sorted(_lines(_parts(folder, "samples")), key=lambda sample: sample["step"])
     name = summary.get("name") or config.get("name") or folder.name
     ordered = [records[step] for step in sorted(records)]
-    return Run(os.fspath(path), visible(name, 120), config, ordered, samples, summary)
+    return Run(os.fspath(path), visible(name, 120), config, ordered, samples, summary, title=visible(name, 120))
 
 
 def read_runs(paths: Sequence[str | os.PathLike[str]]) -> list[Run]:
@@ -119,11 +124,11 @@ def read_runs(paths: Sequence[str | os.PathLike[str]]) -> list[Run]:
             unique = names.count(run.name) == 1
             renamed.append(run if unique else dataclasses.replace(run, name=f"{run.name}, {label(run, place)}"))
         runs = renamed
-    labels = _short([run.name for run in runs])
+    labels = short_names([run.name for run in runs])
     return [dataclasses.replace(run, label=label) for run, label in zip(runs, labels, strict=True)]
 
 
-def _short(names: Sequence[str]) -> list[str]:
+def short_names(names: Sequence[str]) -> list[str]:
     """countdown_grpo, countdown_clip_cov -> grpo, clip_cov."""
     common = os.path.commonprefix(list(names))
     start = common.rfind("_") + 1 if len(names) > 1 else 0

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from entropy_rl.lab import report, runs
+from entropy_rl.lab import report, runs, terminal
 from tests.lab import fake_runs
 
 HOSTILE = (
@@ -52,8 +52,9 @@ def test_a_report_holds_every_section_for_any_number_of_runs(tmp_path, count):
     assert page.open == []
     for title in ("What entropy buys", "The entropy budget", "Which tokens were selected", "Sampled answers", "Health"):
         assert title in text
-    # entropy, reward, pass@1, pass@16, law, two methods, eight of health; budget and covariance for each run
-    assert page.tags.count("svg") == 15 + 2 * count
+    # entropy, reward, pass@1, pass@16, law, three of the budget, two of the covariance, two methods, eight of health;
+    # quantiles of the covariance for each run
+    assert page.tags.count("svg") == 20 + count
     assert len([a for a in page.attributes if a[1] == "data-switch"]) == (count if count > 1 else 0)
 
 
@@ -134,7 +135,7 @@ def test_runs_that_lack_something_are_reported_all_the_same(tmp_path, options):
     for chosen in (folders[:1], folders):
         text, page = write(tmp_path, *chosen)
         assert page.open == [] and not re.search(r"\bnan\b|\binf\b|NaN|Infinity", text.split("<script")[0])
-    report.short_table(folders)
+    terminal.short_table(folders)
 
 
 def test_a_run_with_a_summary_and_nothing_else_is_reported(tmp_path):
@@ -165,7 +166,7 @@ def test_the_terminal_table_shows_final_figures_intervals_and_base(tmp_path):
     folder = fake_runs.write_run(tmp_path / "r", steps=2)
     test = {"pass@1": 0.5, "pass@1/interval": [0.45, 0.55], "entropy": 0.25}
     (folder / "summary.json").write_text(json.dumps({"name": "grpo", "test": test, "base": {"pass@1": 0.2}}))
-    lines = [re.split(r" {2,}", line) for line in report.short_table([runs.read_run(folder)]).splitlines()]
+    lines = [re.split(r" {2,}", line) for line in terminal.short_table([runs.read_run(folder)]).splitlines()]
     assert lines[0] == ["run", "figures of", "pass@1", "entropy"]
     assert lines[1] == ["grpo", "test", "50.0\u202f% [45.0–55.0]", "0.250 nats"]
     assert lines[2] == ["", "base", "20.0\u202f%", "—"]

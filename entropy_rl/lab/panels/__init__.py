@@ -1,0 +1,1 @@
+"""The sections of a report: each answers one question, from metrics that some of the runs have."""
