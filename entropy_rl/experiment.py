@@ -1,6 +1,8 @@
-"""Runs a study of the lab, or goes on with it, and says what it found: arms x seeds, intervals, a verdict.
+"""Runs studies of the lab, or goes on with them, and says what they found: arms x seeds, intervals, a verdict.
 
 Run:  python -m entropy_rl.experiment --config=configs/lab/baseline_dynamics.py --workdir=runs/lab
+      python -m entropy_rl.experiment --config=baseline_dynamics,covariance_verification,kl_cov_ablation
+      python -m entropy_rl.experiment --config=all --judge_only
 
 Runs lie in the workdir's folder `pool` and are shared: one that another study has finished is taken as it is. Several
 processes may work on one study, or on several, in one workdir: each run is made by one of them. Exit codes are those
@@ -18,7 +20,9 @@ from absl import app, flags, logging
 from entropy_rl import mistakes, presets
 from entropy_rl.study import Study
 
-_CONFIG = flags.DEFINE_string("config", None, "A study's file, or its name among configs/lab.", allow_override=True)
+_CONFIG = flags.DEFINE_string(
+    "config", None, "A study's file, or its name among configs/lab; several, by commas; or all.", allow_override=True
+)
 _WORKDIR = flags.DEFINE_string("workdir", "runs/lab", "Folder of the studies' runs and bases.", allow_override=True)
 _RESULTS = flags.DEFINE_string("results", "", "Folder for the figures as JSON; 'results' in the workdir by default.")
 _ONLY = flags.DEFINE_list("only", [], "Names of arms to run; all by default. The verdict needs all.")
@@ -33,11 +37,14 @@ def main(argv: Sequence[str]) -> None:
     with mistakes.explained():
         if not _CONFIG.value:
             raise ValueError(f"--config is missing; give a .py file or one of {', '.join(presets.study_names())}")
-        study = presets.load_study(_CONFIG.value)
-        study.validate()
-        if not _JUDGE_ONLY.value:
-            _make(study)
-        _judge(study)
+        named = presets.study_names() if _CONFIG.value == "all" else _CONFIG.value.split(",")
+        studies = {name: presets.load_study(name) for name in named}  # all of them before the first is run
+        for study in studies.values():
+            study.validate()
+        for name, study in studies.items():
+            if not _JUDGE_ONLY.value:
+                _make(study)
+            _judge(study, name)
 
 
 def _make(study: Study) -> None:
@@ -56,11 +63,11 @@ def _make(study: Study) -> None:
         sys.exit(1)
 
 
-def _judge(study: Study) -> None:
+def _judge(study: Study, named: str) -> None:
     from entropy_rl.training import provenance, studies, study_results
 
     found = study_results.record(study, studies.results(study, _WORKDIR.value))
-    found["command"] = f"python -m entropy_rl.experiment --config={_CONFIG.value}"
+    found["command"] = f"python -m entropy_rl.experiment --config={named}"
     path = os.path.join(_RESULTS.value or os.path.join(_WORKDIR.value, "results"), f"{study.name}.json")
     provenance.write_json(path, found)
     logging.info("%s\nwritten to %s", study_results.table(found), path)

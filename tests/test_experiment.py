@@ -55,6 +55,13 @@ def test_a_study_is_run_and_judged(file, tmp_path):
     assert found["command"].endswith(f"--config={file}")
 
 
+def test_several_studies_are_run_in_their_order(file, tmp_path):
+    (tmp_path / "second.py").write_text(STUDY.replace('name="example"', 'name="second"').replace("low=0.5", "low=0.7"))
+    command(tmp_path / "lab", config=f"{file},{tmp_path / 'second.py'}")
+    verdicts = {path.stem: json.loads(path.read_text())["verdict"] for path in (tmp_path / "lab/results").iterdir()}
+    assert verdicts == {"example": "reproduces", "second": "does not reproduce"}
+
+
 def test_nothing_is_run_where_only_a_judgement_is_asked_for(file, tmp_path):
     command(tmp_path / "lab", config=str(file), judge_only=True, results=str(tmp_path / "there"))
     assert json.loads((tmp_path / "there/example.json").read_text())["verdict"] == "not run"
