@@ -18,6 +18,7 @@ ALL = -1  # the run of what belongs to every run, and is never hidden
 WIDTH, HEIGHT = 440, 280
 LEFT, TOP, BOTTOM = 54, 26, 42
 LABEL_LETTERS, LETTER_WIDTH, LABEL_HEIGHT = 16, 7.6, 15.0
+UNMEASURED = ("upright", "spans")  # styles whose heights are none of the data's
 MOST_POINTS = 300  # of one line: a pixel and a half each
 
 
@@ -29,7 +30,8 @@ class Line:
       run: index of the run it belongs to, which hides and shows it; ALL for none.
       label: written at its end, and beside its value under the pointer.
       hover: beside its value under the pointer, for a line without a label at its end; "" with no label: neither.
-      style: "line", "dashed", "dotted", "faint", "dots", "marker" or "upright" (a rule at each x, with its note).
+      style: "line", "dashed", "dotted", "faint", "dots", "marker", "upright" (a rule at each x, with its note) or
+        "spans" (x alternates between the starts and the ends of shaded stretches).
       notes: text at each point of a "marker" or "upright" line.
       low, high: the band around it, as long as y; None for no band.
     """
@@ -87,10 +89,10 @@ def draw(
     labelled = _with_room([line for line in lines if line.label], height)
     longest = max((min(len(line.label), LABEL_LETTERS) for line in labelled), default=0)
     right = WIDTH - (longest * LETTER_WIDTH + 16 if longest else 24)
-    measured = [line for line in lines if line.style != "upright"]
+    measured = [line for line in lines if line.style not in UNMEASURED]
     x_scale = make_scale([line.x for line in lines], x_axis, LEFT, right)
     y_scale = make_scale([side for line in measured for side in line.heights], y_axis, height - BOTTOM, TOP)
-    order = sorted(lines, key=lambda line: (line.style != "upright", line.style != "faint"))  # raw values underneath
+    order = sorted(lines, key=lambda line: (line.style not in UNMEASURED, line.style != "faint"))  # raw underneath
     body = [_grid(x_scale, y_scale, x_axis, y_axis, height, right)]
     body += [_band(line, x_scale, y_scale) for line in lines if line.low is not None and line.high is not None]
     body += [_line_mark(line, x_scale, y_scale) for line in order]
@@ -99,7 +101,9 @@ def draw(
         '<svg class="chart" viewBox="0 0 {} {}" role="img" tabindex="0" aria-label="{}"><title>{}</title>{}'
         '<line class="guide" y1="{}" y2="{}" hidden="hidden"></line></svg>'
     ).format(WIDTH, height, title, title, Markup("").join(body), TOP, height - BOTTOM)
-    series = [_series(line, name) for line in lines if (name := line.hover or line.label) and line.style != "upright"]
+    series = [
+        _series(line, name) for line in lines if (name := line.hover or line.label) and line.style not in UNMEASURED
+    ]
     scales = {"x": json_scale(x_scale, x_axis), "y": json_scale(y_scale, y_axis)}
     return Chart(svg, {**scales, "series": series, "nearest": nearest})
 
@@ -148,6 +152,8 @@ def _line_mark(line: Line, x_scale: Scale, y_scale: Scale) -> Markup:
     points = [(float(x), float(y)) for x, y in zip(x_scale(line.x), y_scale(line.y), strict=True)]
     if line.style == "upright":
         return _uprights(line, x_scale, y_scale)
+    if line.style == "spans":
+        return _spans(line, x_scale, y_scale)
     if line.style == "marker":
         inner = _markers(line, points, y_scale)
     elif line.style == "dots":
@@ -180,6 +186,15 @@ def _uprights(line: Line, x_scale: Scale, y_scale: Scale) -> Markup:
         for x, note in zip(map(float, x_scale(line.x)), notes, strict=True)
     ]
     template = Markup('<g class="upright" data-run="{}" stroke="{}">{}</g>')
+    return template.format(line.run, line.colour, Markup("").join(rows))
+
+
+def _spans(line: Line, x_scale: Scale, y_scale: Scale) -> Markup:
+    mark = Markup('<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>')
+    starts, ends = x_scale(line.x[::2]), x_scale(line.x[1::2])
+    height = y_scale.start - y_scale.end
+    rows = [mark.format(a, y_scale.end, max(b - a, 1.5), height) for a, b in zip(starts, ends, strict=True)]
+    template = Markup('<g class="spans" data-run="{}" fill="{}">{}</g>')
     return template.format(line.run, line.colour, Markup("").join(rows))
 
 

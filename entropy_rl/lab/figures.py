@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from entropy_rl.lab import law
-from entropy_rl.lab.charts import HEIGHT, Chart, Line, draw
+from entropy_rl.lab.charts import HEIGHT, UNMEASURED, Chart, Line, draw
 from entropy_rl.lab.scales import Axis
 from entropy_rl.lab.seeds import Band, Group
 
@@ -19,9 +19,11 @@ MOST_CHARTS = 8  # of one kind, one for each setting: more are folded away
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
+    """One chart, or several with one horizontal axis below each other."""
+
     title: str
     caption: str
-    chart: Chart
+    charts: tuple[Chart, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,10 +56,10 @@ def figure(
     nearest: str = "x",
 ) -> Figure | None:
     """A chart with its words; None where no line has a finite point."""
-    drawn = [line for line in lines if line.style != "upright"]
+    drawn = [line for line in lines if line.style not in UNMEASURED]
     if not any((np.isfinite(line.x) & np.isfinite(line.y)).any() for line in drawn):
         return None
-    return Figure(title, caption, draw(title, x_axis, y_axis, lines, height, nearest))
+    return Figure(title, caption, (draw(title, x_axis, y_axis, lines, height, nearest),))
 
 
 def over_steps(

@@ -46,9 +46,9 @@
   };
 
   let open = null; // hides the readout that is open
-  const prepare = (figure) => {
-    const chart = charts[Number(figure.dataset.chart)];
-    const svg = figure.querySelector("svg");
+  const prepare = (plot) => {
+    const chart = charts[Number(plot.dataset.chart)];
+    const svg = plot.querySelector("svg");
     const guide = svg.querySelector(".guide");
     let at = null; // where the arrow keys stand, in the drawing's units
     const hide = () => { tip.hidden = true; guide.setAttribute("hidden", "hidden"); };
@@ -101,7 +101,8 @@
       if (event.key === "Escape") hide();
     });
   };
-  document.querySelectorAll("figure[data-chart]").forEach(prepare);
+  const plots = [...document.querySelectorAll(".plot")];
+  plots.forEach(prepare);
   document.addEventListener("pointerdown", (event) => { if (open && !event.target.closest("svg.chart")) open(); });
 
   const boxes = [...document.querySelectorAll("[data-switch]")];
@@ -110,9 +111,12 @@
     if (box.checked) off.delete(run);
     else off.add(run);
     for (const mark of document.querySelectorAll(`svg [data-run="${run}"]`)) mark.classList.toggle("off", !box.checked);
-    for (const figure of document.querySelectorAll("figure[data-chart]")) {
-      const own = charts[Number(figure.dataset.chart)].series.filter((line) => line.run >= 0);
-      figure.classList.toggle("off", own.length > 0 && own.every((line) => off.has(line.run))); // of that run alone
+    for (const plot of plots) {
+      const own = charts[Number(plot.dataset.chart)].series.filter((line) => line.run >= 0);
+      plot.classList.toggle("off", own.length > 0 && own.every((line) => off.has(line.run))); // of that run alone
+    }
+    for (const figure of document.querySelectorAll("figure")) {
+      figure.classList.toggle("off", !figure.querySelector(".plot:not(.off)"));
     }
   };
   for (const box of boxes) {

@@ -11,13 +11,18 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Axis:
-    """What an axis measures; limits left open come from the data."""
+    """What an axis measures; limits left open come from the data.
+
+    Attributes:
+      ticks: exactly these are shown, and the axis ends at the outer ones.
+    """
 
     label: str
     log: bool = False
     percent: bool = False
     low: float | None = None
     high: float | None = None
+    ticks: tuple[float, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +48,8 @@ class Scale:
 
 def make_scale(values: Iterable[np.ndarray], axis: Axis, start: float, end: float, most_ticks: int = 6) -> Scale:
     """A scale that covers the values (and the axis's own limits), ending on ticks where the data set no limit."""
+    if axis.ticks:
+        return Scale(axis.ticks[0], axis.ticks[-1], start, end, axis.log, axis.ticks)
     finite = np.concatenate([np.asarray(v, np.float64)[np.isfinite(v)] for v in values] or [np.zeros(0)])
     if axis.log:
         finite = finite[finite > 0]

@@ -1,4 +1,7 @@
-"""Where a step's record goes: metrics.jsonl, samples.jsonl and TensorBoard. Only the first process writes."""
+"""Where a step's record goes: metrics.jsonl, samples.jsonl, TensorBoard, and a tracker if there is one.
+
+Only the first process writes.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import os
 import pathlib
 import tempfile
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import tensorboardX
@@ -20,19 +23,35 @@ from entropy_rl.training.streams import Stream, is_object_store
 TENSORBOARD = "tensorboard"
 
 
+class Tracker(Protocol):
+    """A service that is told the same under the same names, such as Weights & Biases (wandb.py)."""
+
+    def write_metrics(self, record: Mapping[str, Any]) -> None: ...
+    def write_samples(self, records: Sequence[Mapping[str, Any]]) -> None: ...
+    def close(self) -> None: ...
+
+
 class Writers:
     """The streams of one run. On any but the first process every method does nothing."""
 
-    def __init__(self, folder: str | os.PathLike[str], resume_step: int = -1, tensorboard: bool = True):
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        resume_step: int = -1,
+        tensorboard: bool = True,
+        tracker: Tracker | None = None,
+    ):
         """Opens the streams of a run's folder.
 
         Args:
           folder: of the run, local or gs://.
           resume_step: records of later steps are dropped, as they will be written again; -1 drops all.
           tensorboard: write event files as well, into `folder/tensorboard`.
+          tracker: told the same; opened for the first process only.
         """
         self._streams: dict[str, Stream] = {}
         self._events: _Events | None = None
+        self._tracker = tracker
         if jax.process_index() != 0:
             return
         self._streams = {name: Stream(folder, name) for name in ("metrics", "samples")}
@@ -50,6 +69,8 @@ class Writers:
             for name, value in record.items():
                 if name != "step" and isinstance(value, numbers.Real) and math.isfinite(value):
                     self._events.writer.add_scalar(_tag(name), value, int(record["step"]))
+        if self._tracker is not None:
+            self._tracker.write_metrics(record)
 
     def write_samples(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Answers that are kept to be read, each with its "step"; TensorBoard shows the first answer to each prompt."""
@@ -60,6 +81,8 @@ class Writers:
         if self._events is not None and records:
             text = "\n\n---\n\n".join(_as_text(record) for record in records)
             self._events.writer.add_text("samples", text, int(records[0]["step"]))
+        if self._tracker is not None:
+            self._tracker.write_samples(records)
 
     def flush(self) -> None:
         """Makes everything written so far durable; call it before a checkpoint of the same step."""
@@ -74,6 +97,9 @@ class Writers:
         if self._events is not None:
             self._events.close()
             self._events = None
+        if self._tracker is not None:
+            self._tracker.close()
+            self._tracker = None
 
 
 def _tag(name: str) -> str:
