@@ -133,13 +133,11 @@ def faults(program: Program, config: Config, text: str) -> list[str]:
 
 def _logits_of_all_tokens(program: Program, config: Config, text: str) -> list[str]:
     sizes, policy = program.mesh.shape, config.policy
-    rows = program.responses * sizes["tensor"] // program.mesh.size
-    if program.kind == "update":
-        rows //= config.update.micro_batches
-    elif program.kind == "scoring":
-        rows //= config.update.mini_batches * config.update.micro_batches
     vocabularies = {policy.vocab_size, policy.vocab_size // sizes["tensor"]}
-    tokens = rows * (program.response_tokens - 1)
+    tokens = program.responses * sizes["tensor"] // program.mesh.size * (program.response_tokens - 1)
+    if program.kind in ("update", "scoring"):
+        cut = program.cut(config.update)
+        tokens = min(cut.at_once(width) * cut.rows * (width - 1) for width in cut.widths)
     found = [
         shape
         for shape in hlo.largest_arrays(text)

@@ -15,14 +15,15 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from entropy_rl.config import Config
+from entropy_rl.closed_loop import loop as loops
+from entropy_rl.config import Config, UpdateConfig
 from entropy_rl.parallel import sharding
 from entropy_rl.parallel.devices import concrete
 from entropy_rl.references import EmaReference, ResetReference
 from entropy_rl.rollout import buckets
 from entropy_rl.rollout.engine import Engine
 from entropy_rl.rollout.generation import generate
-from entropy_rl.training import experience, judging, learner, length_buckets, references
+from entropy_rl.training import experience, judging, learner, ledger, length_buckets, references
 from entropy_rl.training.engines import make_engine
 from entropy_rl.training.update import compiled_proxy, compiled_rescore, compiled_update, compiled_values
 from entropy_rl.types import Array, Experience, Params, Rollout
@@ -68,6 +69,14 @@ class Program:
     turns: float = 1.0
     waves: int = 1
 
+    def cut(self, update: UpdateConfig) -> length_buckets.Cut:
+        """How a program that scores, or takes gradients, cuts its rows."""
+        pieces = update.micro_batches * (1 if self.kind == "update" else update.mini_batches)
+        return length_buckets.cut_of(
+            self.prompts, self.responses // self.prompts, self.prompt_tokens, self.response_tokens,
+            sharding.batch_shards(self.mesh), pieces, update.buckets,
+        )  # fmt: skip
+
     def lower(self) -> Any:
         """Traced and lowered, not yet compiled."""
         with jax.set_mesh(self.mesh):
@@ -100,8 +109,9 @@ class _Run:
         self.mesh = mesh
         self.engine = make_engine(self.config, mesh) if engine is None else engine
         self.placement = learner.place(
-            mesh, self.config.policy, config.optimizer, config.reference is not None, config.with_critic
-        )
+            mesh, self.config.policy, config.optimizer, config.reference is not None, config.with_critic,
+            loops.start(config.closed_loop),
+        )  # fmt: skip
         self.state = self.placement.state
         self.params = learner.policy_params(self.state)
         self.rollout_params = self._published()
@@ -114,6 +124,7 @@ class _Run:
         yield from self.of_refinement()
         yield from self.scoring()
         yield from self.of_mini_batches()
+        yield from self.of_ledger()
         yield from self.of_references()
 
     def _published(self) -> Params:
@@ -242,7 +253,8 @@ class _Run:
             times=steps, beside=bytes_per_device(self.state),
         )  # fmt: skip
         key, everywhere = jax.eval_shape(lambda: jax.random.key(0)), NamedSharding(self.mesh, PartitionSpec())
-        function = compiled_update(config.policy, update.micro_batches, self.placement.state_shardings, update.buckets)
+        shardings, marked = self.placement.state_shardings, config.ledger.every > 0
+        function = compiled_update(config.policy, update.micro_batches, shardings, update.buckets, marked)
         arguments = (
             self.state,
             part,
@@ -254,6 +266,24 @@ class _Run:
             "update", UPDATE, "update", function, arguments, self.mesh, {}, steps, held, prompts,
             prompts * self.engine.group_size, self.engine.prompt_tokens, self.engine.response_tokens,
             self.turns(part, update.micro_batches),
+        )  # fmt: skip
+
+    def of_ledger(self) -> Iterator[Program]:
+        config, every = self.config, self.config.ledger.every
+        if not every:
+            return
+        update, prompts = config.update, config.rollout.prompts
+        groups = len(ledger.sample(config, self.mesh))
+        looked_at, whole = self.experience(groups, self.fields() | {"roles"}), self.experience(prompts)
+        rows, length = prompts // update.mini_batches * self.engine.group_size, self.engine.response_tokens
+        marks = (jax.ShapeDtypeStruct((rows, length), jnp.uint16),) * update.steps_per_rollout
+        numbers = [jax.ShapeDtypeStruct(shape, jnp.int32) for shape in ((groups,), (update.epochs, prompts))]
+        arguments = (self.params, self.params, looked_at, whole, self.by_rows(marks), *numbers)
+        function = ledger.compiled_entry(config, self.mesh)
+        beside = bytes_per_device(self.state) - bytes_per_device(self.params)
+        yield Program(
+            "ledger", UPDATE, "scoring", function, arguments, self.mesh, {}, 1 / every, beside, groups,
+            2 * groups * self.engine.group_size, self.engine.prompt_tokens, length,
         )  # fmt: skip
 
     def fields(self) -> frozenset[str]:

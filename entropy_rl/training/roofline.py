@@ -85,9 +85,9 @@ def work(program: Program, config: Config) -> Work:
     return Work(bytes=2.0 * bytes_per_device(program.arguments))
 
 
-def statistics_pass(config: Config) -> bool:
+def statistics_pass(program: Program, config: Config) -> bool:
     """Whether an update scores its mini-batch once more before it takes a gradient."""
-    several = config.update.micro_batches > 1
+    several = not program.cut(config.update).is_whole
     return several and config.loss.covariance_logprobs == "current" and config.loss.reads_statistics
 
 
@@ -95,10 +95,10 @@ def _update(program: Program, config: Config, prompts: np.ndarray, responses: np
     policy, devices = config.policy, program.mesh.size
     forward, model = flops.forward(policy, prompts, responses), flops.update(policy, prompts, responses)
     logits = 2.0 * policy.width * policy.vocab_size * responses.sum()
-    recomputed = policy.remat in ("full", True)
-    again = logits + (forward - logits if recomputed else 0.0) + (forward if statistics_pass(config) else 0.0)
+    statistics, recomputed = statistics_pass(program, config), policy.remat in ("full", True)
+    again = logits + (forward - logits if recomputed else 0.0) + (forward if statistics else 0.0)
     state: TrainState = program.arguments[0]
-    passes = 3 + recomputed + statistics_pass(config)  # over weights and activations
+    passes = 3 + recomputed + statistics  # over weights and activations
     moved = _pass_bytes(program, config, passes) + 2.0 * bytes_per_device(state)
     return Work(model / devices, (model + again) / devices, moved)
 

@@ -67,7 +67,7 @@ def test_an_update_computes_its_forward_pass_again_and_once_more_for_its_statist
     assert plain.model_flops == model / 8
     assert plain.flops == pytest.approx((model + forward) / 8)  # layers once more, tiles of logits once more
     loss = dataclasses.replace(config().loss, gates=(ClipCov(),))
-    assert roofline.statistics_pass(config(loss=loss)) and not roofline.statistics_pass(config())
+    assert roofline.statistics_pass(update, config(loss=loss)) and not roofline.statistics_pass(update, config())
     assert roofline.work(update, config(loss=loss)).flops == pytest.approx((model + 2 * forward) / 8)
     kept = config(policy=dataclasses.replace(POLICY, remat="none"))
     assert roofline.work(update, kept).flops == pytest.approx((model + logits) / 8)
@@ -150,6 +150,16 @@ def test_logits_of_all_tokens_are_found():
     assert "logits" in found("f32[8,20,500]")[0]  # half a vocabulary on each of two
     assert "logits" in found("f32[160,1000]")[0]
     assert not found("f32[8,2,500]") and not found("f32[1000,64]")
+
+
+def test_an_update_in_length_buckets_is_checked_as_it_is_cut():
+    long = program("update", prompts=16, responses=128, prompt_tokens=256, response_tokens=1024)
+    whole = config(update=UpdateConfig(mini_batches=2))
+    cut = long.cut(whole.update)
+    assert len(cut.widths) > 1 and cut.at_once(1024) * cut.rows == 2
+    assert "logits" in ahead.faults(long, whole, text("%l = f32[2,1023,500]{1,0} add(%x, %x)"))[0]
+    loss = dataclasses.replace(whole.loss, gates=(ClipCov(),))
+    assert roofline.statistics_pass(long, dataclasses.replace(whole, loss=loss))  # there are several micro-batches
 
 
 # Advice ---------------------------------------------------------------------------------------------------------------
