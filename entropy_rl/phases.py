@@ -129,6 +129,34 @@ class CheckpointConfig:
 
     Attributes:
       every: RL steps between checkpoints.
+@dataclasses.dataclass(frozen=True)
+class Wandb:
+    """Weights & Biases, beside TensorBoard and under the same names; off without a project.
+
+    Attributes:
+      project: of the account; "" for none, which imports nothing.
+      entity: user or team; "" for the account's own.
+      group: runs that belong together; "" for none.
+      mode: "online"; "offline", to be sent later with `wandb sync`; or "disabled".
+    """
+
+    project: str = ""
+    entity: str = ""
+    group: str = ""
+    mode: Literal["online", "offline", "disabled"] = "online"
+
+    def validate(self) -> None:
+        """Raises ValueError for an unknown mode, or where the library is asked for and missing."""
+        modes = typing.get_args(typing.get_type_hints(Wandb)["mode"])
+        if self.mode not in modes:
+            raise ValueError(f"wandb.mode is {self.mode!r}; choose one of {', '.join(map(repr, modes))}")
+        if self.project and importlib.util.find_spec("wandb") is None:
+            raise ValueError(
+                f"wandb.project is {self.project!r}, but wandb is not installed; pip install wandb, "
+                "or set wandb.project=''"
+            )
+
+
       keep: how many of the newest are kept, besides the best on validation.
       samples_every: RL steps between entries of samples.jsonl.
     """
@@ -141,3 +169,28 @@ class CheckpointConfig:
         """Raises ValueError for a number outside its range."""
         for name in ("every", "keep", "samples_every"):
             checks.at_least(f"checkpoint.{name}", getattr(self, name), 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Ledger:
+    """Where entropy goes: its change at visited states, booked by what kind of token was sampled there.
+
+    A ledger needs the parameters from before a step beside those after it, and two passes over its rows.
+
+    Attributes:
+      every: RL steps between entries; 0 for no ledger, which costs nothing.
+      rows: responses of the step that are looked at, rounded up to whole groups on each device; 0 for all of them.
+      probe: also follow a fixed set of the first policy's own answers, at each validation: which of its forking tokens
+        are forks still, and which of its rare right tokens are still possible.
+    """
+
+    every: int = 5
+    rows: int = 64
+    probe: bool = False
+
+    def validate(self) -> None:
+        """Raises ValueError for a number outside its range."""
+        for name in ("every", "rows"):
+            checks.at_least(f"ledger.{name}", getattr(self, name), 0)
+        if self.probe and not self.every:
+            raise ValueError("ledger.probe is on, but ledger.every = 0 keeps no ledger; set ledger.every, such as 5")

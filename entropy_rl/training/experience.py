@@ -90,10 +90,17 @@ def mini_batches(experience: Experience, count: int, epochs: int, seed: int, ste
     """Whole groups in an order that is a pure function of (seed, step, epoch)."""
     prompts = experience.prompts.shape[0]
     take = taking(_mesh_of(experience.prompts), prompts // count)
-    for epoch in range(epochs):
-        order = np.random.default_rng((seed, Purpose.MINI_BATCHES, step, epoch)).permutation(prompts).astype(np.int32)
+    for order in orders(prompts, epochs, seed, step):
         for chosen in order.reshape(count, -1):
             yield settled(take(experience, chosen))
+
+
+def orders(prompts: int, epochs: int, seed: int, step: int) -> np.ndarray:
+    """[epochs, P] int32: the prompts of each epoch's mini-batches, one after the other."""
+    permuted = [
+        np.random.default_rng((seed, Purpose.MINI_BATCHES, step, epoch)).permutation(prompts) for epoch in range(epochs)
+    ]
+    return np.stack(permuted).astype(np.int32)
 
 
 def _mesh_of(array: Array) -> Mesh | None:

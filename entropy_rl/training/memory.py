@@ -97,6 +97,7 @@ def table(config: Config, placement: Placement, prompt_tokens: int, response_tok
         Row("sampling", _sampling(config, placement, prompt_tokens, response_tokens), (ROLLOUT,), estimated=True),
         Row("gradients", gradients, (UPDATE,)),
         Row("activations", _activations(config, placement, prompt_tokens, response_tokens), (UPDATE,), estimated=True),
+        Row("parameters before the step, for the ledger", bool(config.ledger.every) * _size(state.params), (UPDATE,)),
     ]
     devices = placement.mesh.devices.flat
     limit = hardware.memory_bytes(devices[0], sharing=len(devices))
@@ -122,7 +123,8 @@ def remedies(config: Config, phase: str) -> list[str]:
         ]
     else:
         able = [
-            (update.micro_batches < per_step, f"update.micro_batches={_next_divisor(per_step, update.micro_batches)}"),
+            (config.ledger.every > 0, "ledger.every=0"),
+            (micro_batches is not None, f"update.micro_batches={micro_batches}"),
             (policy.remat in (False, "none", "dots"), "policy.remat=full"),
         ]
     able += [

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -13,6 +14,7 @@ from entropy_rl.ops import covariance, kl, masked
 from entropy_rl.types import Array, TokenStats
 
 COVARIANCE_QUANTILES = {"q50": 5000, "q80": 8000, "q98": 9800, "q99.8": 9980, "q99.98": 9998}  # in 1 / 10,000
+MOST_MARKS = 16  # bits
 
 
 def update_metrics(stats: TokenStats, plan: Plan, loss: PolicyLoss) -> dict[str, Array]:
@@ -36,12 +38,41 @@ def update_metrics(stats: TokenStats, plan: Plan, loss: PolicyLoss) -> dict[str,
         measured |= _value_metrics(stats, loss.value_loss)
     measured |= _covariance_metrics(covariance.centred_product(stats.advantages, stats.logprobs, mask), mask)
     measured |= _clip_metrics(stats, plan, loss.surrogate)
-    for method, weights in zip(loss.gates, plan.gates, strict=True):
-        restrained = weights < jnp.max(weights, initial=0.0, where=mask)  # tokens that weigh less than others
-        measured |= _selection_metrics(measured, method, restrained, stats)
-    for method, weights in zip(loss.penalties, plan.selected, strict=True):
-        measured |= _selection_metrics(measured, method, weights != 0.0, stats)
+    for name, chosen in zip(method_names(loss), _selections(mask, plan, loss), strict=True):
+        measured |= _selection_metrics(name, chosen, stats)
     return measured
+
+
+def method_names(loss: PolicyLoss) -> list[str]:
+    """Of gates and penalties; the second method of one name is numbered."""
+    names: list[str] = []
+    for method in (*loss.gates, *loss.penalties):
+        name, number = type(method).__name__, 1
+        while name in names:
+            number += 1
+            name = f"{type(method).__name__}{number}"
+        names.append(name)
+    return names
+
+
+def _selections(mask: Array, plan: Plan, loss: PolicyLoss) -> Iterator[Array]:
+    """[B, T] bool of each gate and penalty: the tokens that it acts on."""
+    for _, weights in zip(loss.gates, plan.gates, strict=True):
+        yield weights < jnp.max(weights, initial=0.0, where=mask)  # tokens that weigh less than others
+    for _, weights in zip(loss.penalties, plan.selected, strict=True):
+        yield weights != 0.0
+
+
+def marks(stats: TokenStats, plan: Plan, loss: PolicyLoss) -> Array:
+    """[B, T] uint16, of the whole mini-batch: bit 0 where the surrogate stops the gradient, bit i where method i acts.
+
+    Methods in the order of `method_names`, as far as the bits go.
+    """
+    stats, plan = jax.lax.stop_gradient((stats, plan))
+    judged = dataclasses.replace(stats, advantages=plan.advantages, covariance=plan.covariance, branch=plan.branch)
+    flags = [loss.surrogate.clipped(judged), *_selections(stats.mask, plan, loss)][:MOST_MARKS]
+    marked = sum((flag.astype(jnp.uint16) << bit for bit, flag in enumerate(flags)), jnp.zeros((), jnp.uint16))
+    return jnp.where(stats.mask, marked, jnp.uint16(0))
 
 
 def _value_metrics(stats: TokenStats, value_loss: Any) -> dict[str, Array]:
@@ -114,12 +145,8 @@ def _clip_metrics(stats: TokenStats, plan: Plan, surrogate: Any) -> dict[str, Ar
     }
 
 
-def _selection_metrics(measured: dict[str, Array], method: Any, chosen: Array, stats: TokenStats) -> dict[str, Array]:
-    """Which tokens a method took; the second method of one name is numbered."""
-    name, number = type(method).__name__, 1
-    while f"select/{name}/fraction" in measured:
-        number += 1
-        name = f"{type(method).__name__}{number}"
+def _selection_metrics(name: str, chosen: Array, stats: TokenStats) -> dict[str, Array]:
+    """Which tokens a method took."""
     chosen = chosen & stats.mask
     return {
         f"select/{name}/fraction": masked.mean(chosen, stats.mask),

@@ -34,6 +34,7 @@ WHOLE_DISTRIBUTION = {
 LOG_RATIO_LIMIT = 20.0  # nats; exp of it is still finite in float32
 _ALWAYS = ("logprobs", "entropies")
 ROUNDING = 0x52  # folded into the key of an update, apart from those of its methods
+MARKS = "marks"  # among the figures of an update that was asked for them
 
 
 Update = Callable[[TrainState, Experience, PolicyLoss, AdamW, Array], tuple[TrainState, dict[str, Array]]]
@@ -45,10 +46,12 @@ Rescore = Callable[[Params, Experience], tuple[Array, Array]]
 Values = Callable[[Params, Params | None, Rollout], Array]
 
 
-def compiled_update(policy: Policy, micro_batches: int = 1, shardings: Any = None, buckets: int = 1) -> Update:
+def compiled_update(
+    policy: Policy, micro_batches: int = 1, shardings: Any = None, buckets: int = 1, marked: bool = False
+) -> Update:
     """`update` as one compiled program, the state donated and given back where `shardings` (a tree like it) says."""
     return jax.jit(
-        functools.partial(update, policy=policy, micro_batches=micro_batches, buckets=buckets),
+        functools.partial(update, policy=policy, micro_batches=micro_batches, buckets=buckets, marked=marked),
         donate_argnums=0,
         out_shardings=None if shardings is None else (shardings, None),
     )
@@ -103,6 +106,7 @@ def update(
     micro_batches: int = 1,
     buckets: int = 1,
 ) -> tuple[TrainState, dict[str, Array]]:
+    marked: bool = False,
     """One optimiser step on one mini-batch; a pure function.
 
     Args:
@@ -114,8 +118,10 @@ def update(
       micro_batches: pieces that the gradient is accumulated over; the result does not depend on it.
       buckets: widths that responses are computed at, see `length_buckets.cut`; nor on this.
 
+      marked: also tell which tokens were clipped and selected, for a ledger.
     Returns:
-      The next state, and scalar metrics (see training/metrics.py).
+      The next state, and scalar metrics (see training/metrics.py); with them under MARKS, if `marked`, the [B, T] of
+      `token_metrics.marks`.
     """
     loss, optimizer = schedules.resolve((loss, optimizer), state.step)
     weights = learner.trained(state)
@@ -135,6 +141,8 @@ def update(
     measured["update/gradient_norm"] = optax.tree.norm(gradients)
     measured["update/learning_rate"] = jnp.asarray(optimizer.learning_rate, jnp.float32)
     state = learner.with_trained(state, moved)
+    if marked:
+        measured[MARKS] = token_metrics.marks(stats, plan, loss)
     return dataclasses.replace(state, step=state.step + 1, opt_state=opt_state), measured
 
 
