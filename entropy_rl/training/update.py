@@ -23,7 +23,7 @@ from entropy_rl.ops import discriminator, nucleus, partition, schedules
 from entropy_rl.ops import logprobs as scoring
 from entropy_rl.ops.optimizer import AdamW, step
 from entropy_rl.ops.proxy import min_p_logprobs
-from entropy_rl.training import learner, length_buckets, metrics, mismatch
+from entropy_rl.training import learner, length_buckets, metrics, mismatch, token_metrics
 from entropy_rl.types import Array, Experience, Params, Policy, Rollout, TokenStats, TrainState
 
 # Statistics that need all of a token's logits, computed only where a method requires them.
