@@ -171,6 +171,13 @@ class Config:
                 f"a micro-batch of {per_step // update.micro_batches} prompts does not split over {shards} "
                 "devices (mesh.data x mesh.fsdp); raise rollout.prompts, lower update.micro_batches or shrink the mesh"
             )
+        if self.rollout.piece % shards:
+            able = [n for n in range(1, self.rollout.pieces) if prompts % n == 0 and prompts // n % shards == 0]
+            raise ValueError(
+                f"a piece of {self.rollout.piece} prompts (rollout.prompts / rollout.pieces = {prompts} / "
+                f"{self.rollout.pieces}) does not split over {shards} devices (mesh.data x mesh.fsdp), each of which "
+                f"would sample all of it; set rollout.pieces={max(able, default=1)} or raise rollout.prompts"
+            )
 
     def _validate_requirements(self) -> None:
         missing = self.loss.requires - PROVIDED

@@ -84,6 +84,7 @@ FIELDS = [
     ("optimizer.weight_decay=-0.1", "weight_decay is -0.1"),
     ("optimizer.max_gradient_norm=0", "max_gradient_norm is 0.0"),
     ("rollout.prompts=63", "rollout.prompts = 63 do not split into update.mini_batches = 4"),
+    ("rollout.pieces=3", "rollout.prompts = 64 do not split into rollout.pieces = 3; choose a divisor"),
     ("rollout.prompts=0", "rollout.prompts is 0; it must be at least 1"),
     ("rollout.responses=0", "rollout.responses is 0; it must be at least 1"),
     ("rollout.temperature=0", "rollout.temperature is 0.0; it must be a finite number > 0"),

@@ -63,6 +63,14 @@ def test_batches_that_do_not_split_over_the_slice_are_refused(config):
         config(16, "mesh.fsdp=8")
 
 
+@pytest.mark.parametrize(("pieces", "most"), [(8, 2), (4, 2)])
+def test_pieces_that_every_device_would_sample_whole_are_refused(config, pieces, most):
+    fields = ("rollout.prompts=32", "update.mini_batches=1", "update.micro_batches=1", "mesh.fsdp=16", "mesh.tensor=1")
+    with pytest.raises(ValueError, match=rf"a piece of {32 // pieces} prompts .* over 16 devices .*pieces={most} or"):
+        config(16, *fields, f"rollout.pieces={pieces}")
+    config(16, *fields, "rollout.pieces=2")
+
+
 def test_no_tokenizer_and_no_data_are_needed(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     if not flags.FLAGS.is_parsed():

@@ -27,7 +27,7 @@ def advice(found: Checked, config: Config, limit: float) -> list[str]:
         f"{(found.needed - limit) / GIB:.2f} GiB too many"
     )
     phase = memory.UPDATE if found.program.kind in ("update", "scoring") else memory.ROLLOUT
-    general = [remedy for remedy in memory.remedies(config, phase) if not _said(remedy)]
+    general = [remedy for remedy in memory.remedies(config, phase, _shards(found)) if not _said(remedy)]
     return [lacking, *_fewer_rows(found, config, limit), *_smaller_state(found, config, limit), *general]
 
 
@@ -68,7 +68,9 @@ def _as_slots(config: Config, found: Checked, factor: float) -> list[str]:
 
 def _as_pieces(config: Config, found: Checked, factor: float) -> list[str]:
     rollout, shards = config.rollout, _shards(found)
-    able = [n for n in _divisors(rollout.prompts) if n >= factor * rollout.pieces and rollout.prompts // n >= shards]
+    able = [
+        n for n in _divisors(rollout.prompts) if n >= factor * rollout.pieces and rollout.prompts // n % shards == 0
+    ]
     if able:
         return [
             f"rollout.pieces={able[0]} (from {rollout.pieces}): {_gib(found, rollout.pieces / able[0])} by estimate"

@@ -195,6 +195,13 @@ def test_sampling_is_cut_into_slots_or_pieces():
     assert "mesh.tensor" in fitting.advice(found, most, 16 * GIB)[1]  # 4 prompts and 4 slots on 4 shards
 
 
+def test_no_number_of_pieces_is_advised_that_the_config_refuses():
+    # 24 prompts on 4 shards: 1, 2, 3 and 6 pieces of 24, 12, 8 and 4; not the 4 pieces of 6 that would be enough
+    odd = config(rollout=dataclasses.replace(config().rollout, prompts=24), update=UpdateConfig(mini_batches=1))
+    _, _, pieces, *_ = fitting.advice(checked("sampling", 4, 20), odd, 16 * GIB)
+    assert pieces.startswith("rollout.pieces=6 (from 2)")
+
+
 def test_groups_are_cut_where_micro_batches_cannot_be():
     update = UpdateConfig(mini_batches=2, micro_batches=4)  # one prompt on each shard
     _, remedy, *_ = fitting.advice(checked("update", 4, 20), config(update=update), 16 * GIB)

@@ -132,6 +132,17 @@ def test_remedies_leave_out_what_was_done_already():
     assert not any("micro_batches" in remedy or "remat" in remedy for remedy in memory.remedies(done, "update"))
 
 
+def test_remedies_are_configs_that_the_mesh_does_not_refuse():
+    cut = config(rollout=RolloutConfig(prompts=24, responses=4, pieces=2), update=UpdateConfig(mini_batches=1))
+    assert "rollout.pieces=3" in memory.remedies(cut, "rollout", shards=4)
+    assert "rollout.pieces=6" in memory.remedies(
+        dataclasses.replace(cut, rollout=dataclasses.replace(cut.rollout, pieces=3)), "rollout", shards=4
+    )  # 4 pieces of 6 prompts would not split
+    assert not any("pieces" in remedy for remedy in memory.remedies(cut, "rollout", shards=12))
+    assert "update.micro_batches=3" in memory.remedies(cut, "update", shards=8)
+    assert not any("micro_batches" in remedy for remedy in memory.remedies(cut, "update", shards=24))
+
+
 def test_a_checkpoint_larger_than_the_disk_is_refused_before_anything_runs(tmp_path):
     with pytest.raises(ValueError, match=r"a checkpoint needs 931322.57 GiB and .* free; free some"):
         memory.require_disk(epath.Path(tmp_path / "run"), needed=10**15, keep=2)
