@@ -49,10 +49,9 @@ class Config:
         none are started where a verifier says that it is quick and sure to end, as those of the embedded tasks do.
       sampling: None to train on every group, or DynamicSampling to refill those without signal.
       curriculum: None for the order of the stream, or Band or EasiestFirst, by measured pass rates.
-      steps: RL steps: rollouts, each followed by update.steps_per_rollout optimiser steps.
       ledger: accounts of where entropy goes, off by default; Ledger() or --set ledger.every=5 keeps them.
-      closed_loop: loops that hold the entropy at a target by moving numbers of this config, its `Controlled` ones.
       wandb: Weights & Biases beside TensorBoard; off until wandb.project names a project.
+      steps: RL steps: rollouts, each followed by update.steps_per_rollout optimiser steps.
       seed: of everything random but the warm start.
     """
 
@@ -76,10 +75,9 @@ class Config:
     update: UpdateConfig = UpdateConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
-    steps: int = 240
     ledger: Ledger = Ledger(every=0)
-    closed_loop: tuple[EntropyLoop, ...] = ()
     wandb: Wandb = Wandb()
+    steps: int = 240
     seed: int = 0
 
     def resolved(self) -> Config:
@@ -141,9 +139,9 @@ class Config:
             config.update,
             config.evaluation,
             config.checkpoint,
-        ):
             config.ledger,
             config.wandb,
+        ):
             if part is not None and hasattr(part, "validate"):  # a method without numbers has nothing to check
                 part.validate()
         config._validate_batches(devices)
@@ -170,13 +168,6 @@ class Config:
             raise ValueError(
                 f"a micro-batch of {per_step // update.micro_batches} prompts does not split over {shards} "
                 "devices (mesh.data x mesh.fsdp); raise rollout.prompts, lower update.micro_batches or shrink the mesh"
-            )
-        if self.rollout.piece % shards:
-            able = [n for n in range(1, self.rollout.pieces) if prompts % n == 0 and prompts // n % shards == 0]
-            raise ValueError(
-                f"a piece of {self.rollout.piece} prompts (rollout.prompts / rollout.pieces = {prompts} / "
-                f"{self.rollout.pieces}) does not split over {shards} devices (mesh.data x mesh.fsdp), each of which "
-                f"would sample all of it; set rollout.pieces={max(able, default=1)} or raise rollout.prompts"
             )
 
     def _validate_requirements(self) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
+import typing
+from typing import Literal
 
 from entropy_rl import checks
 from entropy_rl.models.kv_cache import STORAGES, Storage
@@ -124,12 +127,6 @@ class EvaluationConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class CheckpointConfig:
-    """What is kept of a run.
-
-    Attributes:
-      every: RL steps between checkpoints.
-@dataclasses.dataclass(frozen=True)
 class Wandb:
     """Weights & Biases, beside TensorBoard and under the same names; off without a project.
 
@@ -157,6 +154,12 @@ class Wandb:
             )
 
 
+@dataclasses.dataclass(frozen=True)
+class CheckpointConfig:
+    """What is kept of a run.
+
+    Attributes:
+      every: RL steps between checkpoints.
       keep: how many of the newest are kept, besides the best on validation.
       samples_every: RL steps between entries of samples.jsonl.
     """

@@ -42,6 +42,7 @@ from entropy_rl.training import (
     starting,
     stream,
     streams,
+    wandb,
     workdirs,
     writers,
 )
@@ -287,9 +288,16 @@ def _build(
         watch.during("rescoring", compiled_values(config.policy, pieces, config.update.buckets)),
         references.Keeper(config.reference, config.optimizer, placement.state_shardings, remembered),
         ledger.Keeper(config, placement, watch),
-        state, store, writers.Writers(folder, resume_step=told), alarm, screen, problems, step=step,
+        state, store, writers.Writers(folder, resume_step=told, tracker=_tracker(config, folder)), alarm, screen, problems, step=step,
         goodput=goodput.resumed(folder, account), **resumed,
     )  # fmt: skip
+
+
+def _tracker(config: Config, folder: epath.Path) -> wandb.Tracker | None:
+    """What the first process tells Weights & Biases with, where a project is named."""
+    if not config.wandb.project or jax.process_index() != 0:
+        return None
+    return wandb.Tracker(config.wandb, config.name, folder, overrides.flatten(config))
 
 
 @jax.jit
