@@ -129,7 +129,7 @@ def train_step(session: Session) -> None:
         session.rewind(before)
         raise
     account = session.ledger.open(session.state) if session.is_due(config.ledger.every) else None
-    measured = moved | batch.figures | observed.figures | trained.figures | _update(session, experience, account)
+    measured = moved | batch.figures | trained.figures | _update(session, experience, account)
     clock.lap("time/update")
     if account is not None:
         measured |= session.ledger.close(account, session.state, experience, session.step)

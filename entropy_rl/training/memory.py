@@ -96,8 +96,8 @@ def table(config: Config, placement: Placement, prompt_tokens: int, response_tok
         Row("keys and values", _cache(config, placement, prompt_tokens, response_tokens), (ROLLOUT,)),
         Row("sampling", _sampling(config, placement, prompt_tokens, response_tokens), (ROLLOUT,), estimated=True),
         Row("gradients", gradients, (UPDATE,)),
-        Row("activations", _activations(config, placement, prompt_tokens, response_tokens), (UPDATE,), estimated=True),
         Row("parameters before the step, for the ledger", bool(config.ledger.every) * _size(state.params), (UPDATE,)),
+        Row("activations", _activations(config, placement, prompt_tokens, response_tokens), (UPDATE,), estimated=True),
     ]
     devices = placement.mesh.devices.flat
     limit = hardware.memory_bytes(devices[0], sharing=len(devices))
@@ -110,27 +110,21 @@ def checkpoint_bytes(placement: Placement) -> int:
     return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(whole))
 
 
-def remedies(config: Config, phase: str, shards: int = 1) -> list[str]:
-    """Changes that free memory in a phase, the most effective first; three of them.
-
-    Args:
-      shards: pieces that rows are split into: what is computed at a time stays a multiple of it.
-    """
+def remedies(config: Config, phase: str) -> list[str]:
+    """Changes that free memory in a phase, the most effective first; three of them."""
     policy, update, optimizer = config.policy, config.update, config.optimizer
     per_step = config.rollout.prompts // update.mini_batches
     rollout, able = config.rollout, []
     if phase == ROLLOUT:
         decoded = rollout.slots or rollout.prompts // rollout.pieces * rollout.responses
-        pieces = _next_divisor(rollout.prompts, rollout.pieces, shards)
         able = [
             (decoded > 1, f"rollout.slots={-(-decoded // 2)}"),
-            (pieces is not None, f"rollout.pieces={pieces}"),
+            (rollout.pieces < rollout.prompts, f"rollout.pieces={_next_divisor(rollout.prompts, rollout.pieces)}"),
         ]
     else:
-        micro_batches = _next_divisor(per_step, update.micro_batches, shards)
         able = [
             (config.ledger.every > 0, "ledger.every=0"),
-            (micro_batches is not None, f"update.micro_batches={micro_batches}"),
+            (update.micro_batches < per_step, f"update.micro_batches={_next_divisor(per_step, update.micro_batches)}"),
             (policy.remat in (False, "none", "dots"), "policy.remat=full"),
         ]
     able += [
@@ -154,7 +148,7 @@ def watch(config: Config, placement: Placement, folder: epath.Path) -> Watch:
     found = table(config, placement, config.rollout.prompt_tokens, config.rollout.response_tokens)
     announce(config, found, placement)
     require_disk(folder, checkpoint_bytes(placement), config.checkpoint.keep)
-    return Watch(config, found, sharding.batch_shards(placement.mesh))
+    return Watch(config, found)
 
 
 def require_disk(folder: epath.Path, needed: int, keep: int) -> None:
@@ -192,19 +186,18 @@ def announce(config: Config, found: Table, placement: Placement) -> None:
     )  # fmt: skip
     if found.shortfall > 0:
         phase = max((ROLLOUT, UPDATE), key=found.needed)
-        changes = remedies(config, phase, sharding.batch_shards(placement.mesh))
         logging.warning(
             "the %s needs %.2f GiB per device and has %.2f: it will probably run out of memory. In order of effect: %s",
-            phase, found.needed(phase) / GIB, (found.limit or 0) / GIB, "; ".join(changes),
+            phase, found.needed(phase) / GIB, (found.limit or 0) / GIB, "; ".join(remedies(config, phase)),
         )  # fmt: skip
 
 
 class Watch:
     """Knows which phase is running, and explains an exhausted device in its terms."""
 
-    def __init__(self, config: Config, found: Table, shards: int = 1) -> None:
+    def __init__(self, config: Config, found: Table) -> None:
         self.phase = "start"
-        self._config, self._table, self._shards = config, found, shards
+        self._config, self._table = config, found
 
     def during(self, phase: str, call: Callable[..., Any]) -> Callable[..., Any]:
         """The same function; while it runs, and after it until another, the phase is this one."""
@@ -238,7 +231,7 @@ class Watch:
         return (
             f"out of memory in the {self.phase}.{wanted} By our table it needs "
             f"{self._table.needed(kind) / GIB:.2f} GiB per device{there}{short}. In order of effect: "
-            + "; ".join(remedies(self._config, kind, self._shards))
+            + "; ".join(remedies(self._config, kind))
         )
 
 
@@ -330,6 +323,5 @@ def _share(prompts: int, placement: Placement) -> int:
     return math.ceil(prompts / sharding.batch_shards(placement.mesh))
 
 
-def _next_divisor(number: int, above: int, shards: int) -> int | None:
-    """The next larger number of parts whose rows split over the shards; None if there is none."""
-    return next((d for d in range(above + 1, number + 1) if number % d == 0 and number // d % shards == 0), None)
+def _next_divisor(number: int, above: int) -> int:
+    return next((d for d in range(above + 1, number + 1) if number % d == 0), number)

@@ -33,8 +33,8 @@ WHOLE_DISTRIBUTION = {
 }
 LOG_RATIO_LIMIT = 20.0  # nats; exp of it is still finite in float32
 _ALWAYS = ("logprobs", "entropies")
-ROUNDING = 0x52  # folded into the key of an update, apart from those of its methods
 MARKS = "marks"  # among the figures of an update that was asked for them
+ROUNDING = 0x52  # folded into the key of an update, apart from those of its methods
 
 
 Update = Callable[[TrainState, Experience, PolicyLoss, AdamW, Array], tuple[TrainState, dict[str, Array]]]
@@ -105,8 +105,8 @@ def update(
     policy: Policy,
     micro_batches: int = 1,
     buckets: int = 1,
-) -> tuple[TrainState, dict[str, Array]]:
     marked: bool = False,
+) -> tuple[TrainState, dict[str, Array]]:
     """One optimiser step on one mini-batch; a pure function.
 
     Args:
@@ -117,8 +117,8 @@ def update(
       policy: the model that the state belongs to.
       micro_batches: pieces that the gradient is accumulated over; the result does not depend on it.
       buckets: widths that responses are computed at, see `length_buckets.cut`; nor on this.
-
       marked: also tell which tokens were clipped and selected, for a ledger.
+
     Returns:
       The next state, and scalar metrics (see training/metrics.py); with them under MARKS, if `marked`, the [B, T] of
       `token_metrics.marks`.
@@ -140,9 +140,9 @@ def update(
     measured["loss/total"] = value
     measured["update/gradient_norm"] = optax.tree.norm(gradients)
     measured["update/learning_rate"] = jnp.asarray(optimizer.learning_rate, jnp.float32)
-    state = learner.with_trained(state, moved)
     if marked:
         measured[MARKS] = token_metrics.marks(stats, plan, loss)
+    state = learner.with_trained(state, moved)
     return dataclasses.replace(state, step=state.step + 1, opt_state=opt_state), measured
 
 
