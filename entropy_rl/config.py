@@ -13,7 +13,7 @@ from entropy_rl.losses.policy_loss import PolicyLoss
 from entropy_rl.models.decoder import Decoder
 from entropy_rl.ops.optimizer import AdamW
 from entropy_rl.parallel.mesh import MeshShape
-from entropy_rl.phases import CheckpointConfig, EvaluationConfig, Ledger, RolloutConfig, UpdateConfig
+from entropy_rl.phases import CheckpointConfig, EvaluationConfig, Ledger, RolloutConfig, UpdateConfig, Wandb
 from entropy_rl.references import FixedReference, Reference
 from entropy_rl.rewards.pool import Workers
 from entropy_rl.rollout.curriculum import Band, EasiestFirst
@@ -50,6 +50,7 @@ class Config:
       sampling: None to train on every group, or DynamicSampling to refill those without signal.
       curriculum: None for the order of the stream, or Band or EasiestFirst, by measured pass rates.
       ledger: accounts of where entropy goes, off by default; Ledger() or --set ledger.every=5 keeps them.
+      wandb: Weights & Biases beside TensorBoard; off until wandb.project names a project.
       steps: RL steps: rollouts, each followed by update.steps_per_rollout optimiser steps.
       seed: of everything random but the warm start.
     """
@@ -75,6 +76,7 @@ class Config:
     evaluation: EvaluationConfig = EvaluationConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
     ledger: Ledger = Ledger(every=0)
+    wandb: Wandb = Wandb()
     steps: int = 240
     seed: int = 0
 
@@ -138,6 +140,7 @@ class Config:
             config.evaluation,
             config.checkpoint,
             config.ledger,
+            config.wandb,
         ):
             if part is not None and hasattr(part, "validate"):  # a method without numbers has nothing to check
                 part.validate()
@@ -165,6 +168,13 @@ class Config:
             raise ValueError(
                 f"a micro-batch of {per_step // update.micro_batches} prompts does not split over {shards} "
                 "devices (mesh.data x mesh.fsdp); raise rollout.prompts, lower update.micro_batches or shrink the mesh"
+            )
+        if self.rollout.piece % shards:
+            able = [n for n in range(1, self.rollout.pieces) if prompts % n == 0 and prompts // n % shards == 0]
+            raise ValueError(
+                f"a piece of {self.rollout.piece} prompts (rollout.prompts / rollout.pieces = {prompts} / "
+                f"{self.rollout.pieces}) does not split over {shards} devices (mesh.data x mesh.fsdp), each of which "
+                f"would sample all of it; set rollout.pieces={max(able, default=1)} or raise rollout.prompts"
             )
 
     def _validate_requirements(self) -> None:

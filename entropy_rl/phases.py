@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
+import typing
+from typing import Literal
 
 from entropy_rl import checks
 from entropy_rl.models.kv_cache import STORAGES, Storage
@@ -25,7 +28,7 @@ class RolloutConfig:
       slots: responses decoded at a time, on all devices together; the others wait until one ends. 0 for all at once:
         their keys and values must fit into memory at full length.
       buckets: decoding loops, each over fewer rows than the one before, that a rollout goes through as responses end;
-        0 for one if responses are short and 8 if not. Time, not results, depends on it, and so does the compiler's.
+        0 for one if responses are short and 6 if not. Time, not results, depends on it, and so does the compiler's.
       cache: how keys and values are stored: "auto" (as computed), "float32", "bfloat16" or "int8". Fewer bits sample
         from a slightly different policy: see the metrics under mismatch/.
     """
@@ -121,6 +124,34 @@ class EvaluationConfig:
         for name in ("problems", "test_problems", "samples"):
             checks.at_least(f"evaluation.{name}", getattr(self, name), 1)
         checks.positive("evaluation.temperature", self.temperature)
+
+
+@dataclasses.dataclass(frozen=True)
+class Wandb:
+    """Weights & Biases, beside TensorBoard and under the same names; off without a project.
+
+    Attributes:
+      project: of the account; "" for none, which imports nothing.
+      entity: user or team; "" for the account's own.
+      group: runs that belong together; "" for none.
+      mode: "online"; "offline", to be sent later with `wandb sync`; or "disabled".
+    """
+
+    project: str = ""
+    entity: str = ""
+    group: str = ""
+    mode: Literal["online", "offline", "disabled"] = "online"
+
+    def validate(self) -> None:
+        """Raises ValueError for an unknown mode, or where the library is asked for and missing."""
+        modes = typing.get_args(typing.get_type_hints(Wandb)["mode"])
+        if self.mode not in modes:
+            raise ValueError(f"wandb.mode is {self.mode!r}; choose one of {', '.join(map(repr, modes))}")
+        if self.project and importlib.util.find_spec("wandb") is None:
+            raise ValueError(
+                f"wandb.project is {self.project!r}, but wandb is not installed; pip install wandb, "
+                "or set wandb.project=''"
+            )
 
 
 @dataclasses.dataclass(frozen=True)
