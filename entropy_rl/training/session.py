@@ -288,7 +288,8 @@ def _build(
         watch.during("rescoring", compiled_values(config.policy, pieces, config.update.buckets)),
         references.Keeper(config.reference, config.optimizer, placement.state_shardings, remembered),
         ledger.Keeper(config, placement, watch),
-        state, store, writers.Writers(folder, resume_step=told, tracker=_tracker(config, folder)), alarm, screen, problems, step=step,
+        state, store, writers.Writers(folder, resume_step=told, tracker=_tracker(config, folder)),
+        alarm, screen, problems, step=step,
         goodput=goodput.resumed(folder, account), **resumed,
     )  # fmt: skip
 
