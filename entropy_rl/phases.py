@@ -9,6 +9,7 @@ from typing import Literal
 
 from entropy_rl import checks
 from entropy_rl.models.kv_cache import STORAGES, Storage
+from entropy_rl.ops import schedules
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,7 +18,7 @@ class RolloutConfig:
 
     Attributes:
       prompts, responses: P prompts and G responses to each.
-      temperature: of training rollouts.
+      temperature: of training rollouts; a number, a schedule of optimiser steps, or what a closed loop sets.
       prompt_tokens: Q, the most tokens of a prompt as the policy is shown it; longer ones are left out and counted,
         never cut. 0 for the task's own.
       response_tokens: T, the most tokens of a response; 0 for the task's own.
@@ -53,7 +54,9 @@ class RolloutConfig:
         """Raises ValueError for a number outside its range."""
         checks.at_least("rollout.prompts", self.prompts, 1)
         checks.at_least("rollout.responses", self.responses, 1)
-        checks.positive("rollout.temperature", self.temperature)
+        if not isinstance(self.temperature, schedules.Schedule | schedules.Controlled):
+            checks.positive("rollout.temperature", self.temperature)
+        schedules.check(self, "temperature", 0.0, remedy="1 is usual", open_low=True)
         checks.at_least("rollout.prompt_tokens", self.prompt_tokens, 0)
         checks.at_least("rollout.response_tokens", self.response_tokens, 0)
         checks.at_least("rollout.pieces", self.pieces, 1)

@@ -84,9 +84,10 @@ def table(config: Config, placement: Placement, prompt_tokens: int, response_tok
       config: resolved, its policy with a definite compute type.
       prompt_tokens, response_tokens: Q and T.
     """
-    state, update = placement.state, config.update
+    state = placement.state
     trained = {"params": state.params, "critic": state.critic}
-    gradients = _size(trained) if update.micro_batches == 1 else _size(trained, jnp.float32)
+    whole = _cut(config, placement, prompt_tokens, response_tokens).is_whole
+    gradients = _size(trained) if whole else _size(trained, jnp.float32)
     rows = [
         Row("trained parameters", _size(trained)),
         Row("frozen weights", _size(state.frozen)),
@@ -110,21 +111,27 @@ def checkpoint_bytes(placement: Placement) -> int:
     return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(whole))
 
 
-def remedies(config: Config, phase: str) -> list[str]:
-    """Changes that free memory in a phase, the most effective first; three of them."""
+def remedies(config: Config, phase: str, shards: int = 1) -> list[str]:
+    """Changes that free memory in a phase, the most effective first; three of them.
+
+    Args:
+      shards: pieces that rows are split into: what is computed at a time stays a multiple of it.
+    """
     policy, update, optimizer = config.policy, config.update, config.optimizer
     per_step = config.rollout.prompts // update.mini_batches
     rollout, able = config.rollout, []
     if phase == ROLLOUT:
         decoded = rollout.slots or rollout.prompts // rollout.pieces * rollout.responses
+        pieces = _next_divisor(rollout.prompts, rollout.pieces, shards)
         able = [
             (decoded > 1, f"rollout.slots={-(-decoded // 2)}"),
-            (rollout.pieces < rollout.prompts, f"rollout.pieces={_next_divisor(rollout.prompts, rollout.pieces)}"),
+            (pieces is not None, f"rollout.pieces={pieces}"),
         ]
     else:
+        micro_batches = _next_divisor(per_step, update.micro_batches, shards)
         able = [
             (config.ledger.every > 0, "ledger.every=0"),
-            (update.micro_batches < per_step, f"update.micro_batches={_next_divisor(per_step, update.micro_batches)}"),
+            (micro_batches is not None, f"update.micro_batches={micro_batches}"),
             (policy.remat in (False, "none", "dots"), "policy.remat=full"),
         ]
     able += [
@@ -148,7 +155,7 @@ def watch(config: Config, placement: Placement, folder: epath.Path) -> Watch:
     found = table(config, placement, config.rollout.prompt_tokens, config.rollout.response_tokens)
     announce(config, found, placement)
     require_disk(folder, checkpoint_bytes(placement), config.checkpoint.keep)
-    return Watch(config, found)
+    return Watch(config, found, sharding.batch_shards(placement.mesh))
 
 
 def require_disk(folder: epath.Path, needed: int, keep: int) -> None:
@@ -186,18 +193,19 @@ def announce(config: Config, found: Table, placement: Placement) -> None:
     )  # fmt: skip
     if found.shortfall > 0:
         phase = max((ROLLOUT, UPDATE), key=found.needed)
+        changes = remedies(config, phase, sharding.batch_shards(placement.mesh))
         logging.warning(
             "the %s needs %.2f GiB per device and has %.2f: it will probably run out of memory. In order of effect: %s",
-            phase, found.needed(phase) / GIB, (found.limit or 0) / GIB, "; ".join(remedies(config, phase)),
+            phase, found.needed(phase) / GIB, (found.limit or 0) / GIB, "; ".join(changes),
         )  # fmt: skip
 
 
 class Watch:
     """Knows which phase is running, and explains an exhausted device in its terms."""
 
-    def __init__(self, config: Config, found: Table) -> None:
+    def __init__(self, config: Config, found: Table, shards: int = 1) -> None:
         self.phase = "start"
-        self._config, self._table = config, found
+        self._config, self._table, self._shards = config, found, shards
 
     def during(self, phase: str, call: Callable[..., Any]) -> Callable[..., Any]:
         """The same function; while it runs, and after it until another, the phase is this one."""
@@ -231,7 +239,7 @@ class Watch:
         return (
             f"out of memory in the {self.phase}.{wanted} By our table it needs "
             f"{self._table.needed(kind) / GIB:.2f} GiB per device{there}{short}. In order of effect: "
-            + "; ".join(remedies(self._config, kind))
+            + "; ".join(remedies(self._config, kind, self._shards))
         )
 
 
@@ -287,16 +295,8 @@ def _chain(config: Config, placement: Placement, prompt_tokens: int, response_to
 
 def _activations(config: Config, placement: Placement, prompt_tokens: int, response_tokens: int) -> int:
     """What the backward pass of a micro-batch keeps: layer inputs, one layer whole or all of them, a tile of logits."""
-    policy, update, sizes = config.policy, config.update, placement.mesh.shape
-    mini_batch = config.rollout.prompts // update.mini_batches, config.rollout.responses
-    cut = length_buckets.cut_of(
-        *mini_batch,
-        prompt_tokens,
-        response_tokens,
-        sharding.batch_shards(placement.mesh),
-        update.micro_batches,
-        update.buckets,
-    )
+    policy, sizes = config.policy, placement.mesh.shape
+    cut = _cut(config, placement, prompt_tokens, response_tokens)
     prompts = cut.at_once(response_tokens)
     rows = prompts * cut.rows
     tokens = prompts * prompt_tokens + rows * response_tokens
@@ -313,6 +313,15 @@ def _activations(config: Config, placement: Placement, prompt_tokens: int, respo
     return width * (kept + layers * one_layer) + 4 * score_layers * scores + tile
 
 
+def _cut(config: Config, placement: Placement, prompt_tokens: int, response_tokens: int) -> length_buckets.Cut:
+    """Of a mini-batch."""
+    rollout, update, shards = config.rollout, config.update, sharding.batch_shards(placement.mesh)
+    return length_buckets.cut_of(
+        rollout.prompts // update.mini_batches, rollout.responses, prompt_tokens, response_tokens, shards,
+        update.micro_batches, update.buckets,
+    )  # fmt: skip
+
+
 def _attention(config: Config, placement: Placement) -> str:
     policy = config.policy
     with jax.set_mesh(placement.mesh):
@@ -323,5 +332,6 @@ def _share(prompts: int, placement: Placement) -> int:
     return math.ceil(prompts / sharding.batch_shards(placement.mesh))
 
 
-def _next_divisor(number: int, above: int) -> int:
-    return next((d for d in range(above + 1, number + 1) if number % d == 0), number)
+def _next_divisor(number: int, above: int, shards: int) -> int | None:
+    """The next larger number of parts whose rows split over the shards; None if there is none."""
+    return next((d for d in range(above + 1, number + 1) if number % d == 0 and number // d % shards == 0), None)
