@@ -80,13 +80,12 @@ class Table:
     @functools.cached_property
     def log_policy(self) -> np.ndarray:
         """[P, S, V] nats."""
-        logits = np.asarray(self.logits, np.float64)
-        shifted = logits - logits.max(axis=2, keepdims=True)
-        return shifted - np.log(np.exp(shifted).sum(axis=2, keepdims=True))
+        return self._shifted - np.log(self._exponentials.sum(axis=2, keepdims=True))
 
     @functools.cached_property
     def policy(self) -> np.ndarray:
-        return np.exp(self.log_policy)
+        """[P, S, V] probability of each token in each state."""
+        return self._exponentials / self._exponentials.sum(axis=2, keepdims=True)
 
     @functools.cached_property
     def reach(self) -> np.ndarray:
@@ -101,7 +100,7 @@ class Table:
     @functools.cached_property
     def entropies(self) -> np.ndarray:
         """[P, S] nats, of the next token."""
-        return -np.sum(self.policy * self.log_policy, axis=2)
+        return -_over_tokens(self.policy, self.log_policy)
 
     @property
     def entropy(self) -> float:
@@ -144,7 +143,7 @@ class Table:
     def advantages(self) -> np.ndarray:
         """[P, S, V] expected reward after a token minus that of its state."""
         values = self._ahead(self.worth.astype(np.float64), np.zeros_like(self.entropies))
-        return values - np.sum(self.policy * values, axis=2, keepdims=True)
+        return values - _over_tokens(self.policy, values)[:, :, None]
 
     @functools.cached_property
     def entropies_ahead(self) -> np.ndarray:
@@ -154,8 +153,8 @@ class Table:
     def covariances(self, values: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
         """[P, S] covariance over the next token of each state of `values` [P, S, V] and `others`, by default log pi."""
         others = self.log_policy if others is None else others
-        centred = others - np.sum(self.policy * others, axis=2, keepdims=True)
-        return np.sum(self.policy * centred * values, axis=2)
+        together = np.einsum("PSV,PSV,PSV->PS", self.policy, others, values)
+        return together - _over_tokens(self.policy, others) * _over_tokens(self.policy, values)
 
     def mean(self, values: np.ndarray, weights: np.ndarray | None = None) -> float:
         """Of [P, S] over the states, each weighing `weights` [P, S], by default the probability of reaching it."""
@@ -204,8 +203,17 @@ class Table:
         for level in reversed(range(self.tree.depth)):
             levels.append(behind.reshape(self.tree.prompts, -1, self.tree.vocabulary))
             span = _span(self.tree, level)
-            behind = np.sum(levels[-1] * self.policy[:, span], axis=2) + states[:, span]
+            behind = _over_tokens(levels[-1], self.policy[:, span]) + states[:, span]
         return np.concatenate(levels[::-1], axis=1)
+
+    @functools.cached_property
+    def _shifted(self) -> np.ndarray:
+        logits = np.asarray(self.logits, np.float64)
+        return logits - logits.max(axis=2, keepdims=True)
+
+    @functools.cached_property
+    def _exponentials(self) -> np.ndarray:
+        return np.exp(self._shifted)
 
     @functools.cached_property
     def _levels(self) -> list[np.ndarray]:
@@ -220,6 +228,11 @@ def _span(tree: Tree, level: int) -> slice:
     """The states of a level."""
     first = sum(tree.vocabulary**above for above in range(level))
     return slice(first, first + tree.vocabulary**level)
+
+
+def _over_tokens(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """[P, S] sums over the next token."""
+    return np.einsum("PSV,PSV->PS", weights, values)
 
 
 def _entropy(probabilities: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import numpy as np
 
 from entropy_rl.lab.tabular import Table, Tree, right_paths
@@ -14,7 +15,7 @@ FORKS = 0.2  # share of tokens, by entropy, that counts as forking
 SPARKS = (0.01, 0.1)  # first probability of a token on a right path that may go out
 
 
-def records(tree: Tree, initial: np.ndarray, worth: np.ndarray, steps: Step) -> list[dict[str, float]]:
+def records(tree: Tree, initial: np.ndarray, worth: np.ndarray, steps: Step, every: int = 1) -> list[dict[str, float]]:
     """One record of metrics per step, the first (step 0) of the table before training.
 
     Args:
@@ -22,18 +23,23 @@ def records(tree: Tree, initial: np.ndarray, worth: np.ndarray, steps: Step) -> 
       initial: [P, S, V] logits before the first step.
       worth: [P, V^depth] of the answers.
       steps: stacked, as `simulation.simulate` returns them.
+      every: steps from one enumeration to the next; the last step is always enumerated.
     """
-    base = before = Table(tree, np.asarray(initial, np.float64), worth)
+    table = lambda logits: Table(tree, np.asarray(logits, np.float64), worth)  # noqa: E731
+    base = table(initial)
     low, high = SPARKS
     sparks = (right_paths(tree, worth) > 0) & (base.policy >= low) & (base.policy <= high)
-    found = [{"step": 0} | enumerated(base, sparks)]
-    for number in range(len(steps.logits)):
-        step = Step(*(part[number] for part in steps))
-        after = Table(tree, step.logits.astype(np.float64), worth)
-        measured = {"step": number + 1} | sampled(step) | ledger(before, after, step) | enumerated(after, sparks)
-        measured["tabular/fork_overlap"] = fork_overlap(base, before, step)
+    found, number_of_steps = [{"step": 0} | enumerated(base, sparks)], len(steps.logits)
+    after = base
+    for index in range(number_of_steps):
+        step = Step(*(jax.tree.map(lambda leaf: leaf[index], part) for part in steps))  # noqa: B023 - used at once
+        measured = {"step": index + 1} | sampled(step)
+        if (index + 1) % every == 0 or index + 1 == number_of_steps:
+            before = after if every == 1 else table(steps.logits[index - 1] if index else initial)
+            after = table(step.logits)
+            measured |= ledger(before, after, step) | enumerated(after, sparks)
+            measured["tabular/fork_overlap"] = fork_overlap(base, before, step)
         found.append(measured)
-        before = after
     return found
 
 
@@ -87,6 +93,8 @@ def sampled(step: Step) -> dict[str, float]:
     for name, share in TOP.items():
         count = int(share * len(ordered))
         measured[f"tabular/covariance_top_{name}"] = float(ordered[:count].mean()) if count else float("nan")
+    measured |= {name: float(value) for name, value in step.loops.items()}
+    measured |= {"ledger/change": float(step.change.mean()), "ledger/first_order": float(step.first_order.mean())}
     return measured | _by_accuracy(step, right) | _clipping(step)
 
 

@@ -14,9 +14,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from entropy_rl.closed_loop import loop
+from entropy_rl.closed_loop.loop import EntropyLoop
 from entropy_rl.lab.tabular import Tree
 from entropy_rl.losses.policy_loss import PolicyLoss
-from entropy_rl.ops import masked, proxy, schedules
+from entropy_rl.ops import entropy_change, masked, proxy, schedules
 from entropy_rl.tabular.rewards import Sampled
 from entropy_rl.types import Array, TokenStats
 
@@ -45,6 +47,8 @@ class Settings(Protocol):
     @property
     def critic(self) -> bool: ...
     @property
+    def loops(self) -> tuple[EntropyLoop, ...]: ...
+    @property
     def seed(self) -> int: ...
 
 
@@ -64,95 +68,120 @@ class Step(NamedTuple):
     gate: Any  # [epochs, B, T] product of the gates
     clipped: Any  # [epochs, B, T] bool: tokens whose gradient the surrogate stops
     push: Any  # [epochs, B, T] derivative of the loss by log pi of the token, times the number of tokens
+    change: Any  # [B, T] of the entropy at the visited state over the step, nats
+    first_order: Any  # [B, T] the same by Lemma 1, as a run's ledger has it
+    loops: Any  # metrics of the closed loops, by name
 
 
-def simulate(tabular: Settings) -> tuple[np.ndarray, np.ndarray, Step]:
+class _Shape(NamedTuple):
+    """What a compiled program is made for."""
+
+    tree: Tree
+    group_size: int
+    epochs: int
+    critic: bool
+
+
+def simulate(tabular: Settings, initial: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, Step]:
     """Trains one table; its seed is that of the tree and of the sampling, so that arms are paired by it.
+
+    Args:
+      initial: [P, S, V] logits to start from, in the place of those drawn.
 
     Returns:
       Logits before training [P, S, V], worth of the answers [P, V^depth], and the steps, stacked.
     """
-    initial, worth = tabular.tree.draw(tabular.seed)
-    logits = reference = jnp.asarray(initial, jnp.float32)
-    numbers = (tabular.loss, tabular.advantages, tabular.reward, jnp.float32(tabular.learning_rate))
-    chunks, key = [], jax.random.key(tabular.seed)
+    drawn, worth = tabular.tree.draw(tabular.seed)
+    reference = jnp.asarray(drawn if initial is None else initial, jnp.float32)
+    numbers = (tabular.loss, tabular.advantages, tabular.reward, jnp.float32(tabular.learning_rate), tabular.loops)
+    shape = _Shape(tabular.tree, tabular.group_size, tabular.epochs, tabular.critic)
+    given = reference, jnp.asarray(worth, jnp.float32), jax.random.key(tabular.seed), numbers
+    carry, chunks = (reference, loop.start(tabular.loops)), []
     for first in range(0, tabular.steps, _CHUNK):
-        count = min(_CHUNK, tabular.steps - first)
-        static = (tabular.tree, tabular.group_size, tabular.epochs, tabular.critic, count)
-        logits, steps = _scan(logits, reference, jnp.asarray(worth, jnp.float32), key, first, numbers, static)
+        numbered = jnp.arange(first, min(first + _CHUNK, tabular.steps))
+        carry, steps = _scan(carry, numbered, given, shape)
         chunks.append(jax.device_get(steps))
-    return np.asarray(reference), worth, Step(*(np.concatenate(parts) for parts in zip(*chunks, strict=True)))
+    return np.asarray(reference), worth, jax.tree.map(lambda *parts: np.concatenate(parts), *chunks)
 
 
-@functools.partial(jax.jit, static_argnames="static")
-def _scan(logits: Array, reference: Array, worth: Array, key: Array, first: Array, numbers: Any, static: Any) -> Any:
-    tree, group_size, epochs, critic, count = static
-    body = functools.partial(_step, reference, worth, key, numbers, tree, group_size, epochs, critic)
-    return jax.lax.scan(body, logits, first + jnp.arange(count))
+@functools.partial(jax.jit, static_argnames="shape")
+def _scan(carry: Any, numbered: Array, given: Any, shape: _Shape) -> tuple[Any, Step]:
+    return jax.lax.scan(functools.partial(_step, given, shape), carry, numbered)
 
 
-def _step(
-    reference: Array,
-    worth: Array,
-    key: Array,
-    numbers: Any,
-    tree: Tree,
-    group_size: int,
-    epochs: int,
-    critic: bool,
-    logits: Array,
-    step: Array,
-) -> tuple[Array, Step]:
-    loss, estimator, reward, learning_rate = numbers
-    sample_key, reward_key, loss_key = jax.random.split(jax.random.fold_in(key, step), 3)
-    states, tokens, answers = _sample(logits, tree, group_size, sample_key)  # [B, T], [B, T], [P, G]
-    old_logprobs, entropies = _score(logits, states, tokens, group_size)
+def _step(given: Any, shape: _Shape, carry: tuple[Array, Any], number: Array) -> tuple[tuple[Array, Any], Step]:
+    (logits, loop_states), (reference, worth, key, numbers) = carry, given
+    loss, estimator, reward, learning_rate, loops = numbers
+    sample_key, reward_key, loss_key = jax.random.split(jax.random.fold_in(key, number), 3)
+    states, tokens, answers = _sample(logits, shape, sample_key)  # [B, T], [B, T], [P, G]
+    score = functools.partial(_score, states=states, tokens=tokens, group_size=shape.group_size)
+    logprobs, entropies = score(logits)
     answer_worth = jnp.take_along_axis(worth, answers, axis=1)  # [P, G]
-    split = lambda x: x.reshape(*answers.shape, tree.depth)  # noqa: E731
-    rewards = reward(Sampled(answers, answer_worth, split(old_logprobs), split(entropies)), reward_key)
-    mask = jnp.ones(states.shape, bool)
-    if critic:
-        advantages = _against_values(logits, worth, tree, states, rewards)
+    rewards = reward(Sampled(answers, answer_worth, *(_of_groups(x, shape) for x in (logprobs, entropies))), reward_key)
+    loop_states, turned = _turned(loops, loop_states, entropies)
+    resolve = functools.partial(schedules.resolve, controlled=loop.numbers(loop_states))
+    if shape.critic:
+        advantages = _against_values(logits, worth, shape.tree, states, rewards)
     else:
-        advantages = estimator(rewards.reshape(-1), mask, group_size)
-    whole = TokenStats(
-        logprobs=old_logprobs,
-        old_logprobs=old_logprobs,
-        log_ratio=jnp.zeros_like(old_logprobs),
-        entropies=entropies,
-        advantages=advantages,
-        mask=mask,
-        temperature=jnp.ones(len(states)),
-        sample_ids=jnp.arange(len(states), dtype=jnp.uint32),
-        group_size=group_size,
-        reference_logprobs=_score(reference, states, tokens, group_size)[0],
-        proxy_logprobs=proxy.min_p_logprobs(jax.nn.log_softmax(_rows(logits, states, group_size)), tokens),
-        correct=(answer_worth > 0).reshape(-1),
+        advantages = resolve(estimator, number * shape.epochs)(
+            rewards.reshape(-1), jnp.ones(states.shape, bool), shape.group_size
+        )
+    rows = functools.partial(_rows, states=states, group_size=shape.group_size)
+    whole = _stats(advantages, logprobs, entropies, shape.group_size, answer_worth)
+    whole = dataclasses.replace(
+        whole,
+        reference_logprobs=score(reference)[0],
+        proxy_logprobs=proxy.min_p_logprobs(jax.nn.log_softmax(rows(logits)), tokens),
     )
-    scale = learning_rate * tree.prompts * tree.depth
+    scale = learning_rate * shape.tree.prompts * shape.tree.depth  # from the token mean to the sum over G
 
     def epoch(logits: Array, index: Array) -> tuple[Array, tuple[Array, ...]]:
-        now = schedules.resolve(loss, step * epochs + index)
-        score = functools.partial(_score, states=states, tokens=tokens, group_size=group_size)
+        now = resolve(loss, number * shape.epochs + index)
         gradient, told = _gradient(now, whole, score, logits, index, jax.random.fold_in(loss_key, index))
         return logits - scale * gradient, told
 
-    logits, told = jax.lax.scan(epoch, logits, jnp.arange(epochs))
+    after, told = jax.lax.scan(epoch, logits, jnp.arange(shape.epochs))
+    moved = entropy_change.of_logits(rows(logits), rows(after), tokens)
     covariance, log_ratio, gate, clipped, push = told
-    return logits, Step(
-        logits,
-        states,
-        answers,
-        rewards,
-        answer_worth,
-        advantages,
-        old_logprobs,
-        entropies,
-        covariance[0],
-        log_ratio,
-        gate,
-        clipped,
-        push,
+    return (after, loop_states), Step(
+        logits=after,
+        states=states,
+        answers=answers,
+        rewards=rewards,
+        worth=answer_worth,
+        advantages=advantages,
+        logprobs=logprobs,
+        entropies=entropies,
+        covariance=covariance[0],
+        log_ratio=log_ratio,
+        gate=gate,
+        clipped=clipped,
+        push=push,
+        change=moved.change,
+        first_order=moved.first_order,
+        loops=turned,
+    )
+
+
+def _turned(loops: tuple[EntropyLoop, ...], states: Any, entropies: Array) -> tuple[Any, dict[str, Array]]:
+    if not loops:
+        return states, {}
+    error = jnp.std(entropies, ddof=1) / entropies.size**0.5
+    return loop.observe(loops, states, {one.name: (entropies.mean(), error) for one in loops})
+
+
+def _stats(advantages: Array, logprobs: Array, entropies: Array, group_size: int, worth: Array) -> TokenStats:
+    return TokenStats(
+        logprobs=logprobs,
+        old_logprobs=logprobs,
+        log_ratio=jnp.zeros_like(logprobs),
+        entropies=entropies,
+        advantages=advantages,
+        mask=jnp.ones(logprobs.shape, bool),
+        temperature=jnp.ones(len(logprobs)),
+        sample_ids=jnp.arange(len(logprobs), dtype=jnp.uint32),
+        group_size=group_size,
+        correct=(worth > 0).reshape(-1),
     )
 
 
@@ -176,8 +205,9 @@ def _gradient(loss: PolicyLoss, whole: TokenStats, score: Any, logits: Array, in
     return gradient, (plan.covariance, stats.log_ratio, plan.gate, clipped, by_logprobs * logprobs.size)
 
 
-def _sample(logits: Array, tree: Tree, group_size: int, key: Array) -> tuple[Array, Array, Array]:
-    state = jnp.zeros((tree.prompts, group_size), jnp.int32)
+def _sample(logits: Array, shape: _Shape, key: Array) -> tuple[Array, Array, Array]:
+    tree = shape.tree
+    state = jnp.zeros((tree.prompts, shape.group_size), jnp.int32)
     states, tokens = [], []
     for level in range(tree.depth):
         rows = jnp.take_along_axis(logits, state[:, :, None], axis=1)  # [P, G, V]
@@ -187,6 +217,11 @@ def _sample(logits: Array, tree: Tree, group_size: int, key: Array) -> tuple[Arr
         state = state * tree.vocabulary + 1 + token
     flat = lambda parts: jnp.stack(parts, axis=2).reshape(-1, tree.depth)  # noqa: E731
     return flat(states), flat(tokens), state - tree.states
+
+
+def _of_groups(values: Array, shape: _Shape) -> Array:
+    """[P, G, T] of [B, T]."""
+    return values.reshape(shape.tree.prompts, shape.group_size, shape.tree.depth)
 
 
 def _rows(logits: Array, states: Array, group_size: int) -> Array:

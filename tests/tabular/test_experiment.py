@@ -10,11 +10,16 @@ import numpy as np
 import pytest
 
 from entropy_rl.advantages.signed import Signed
+from entropy_rl.closed_loop.loop import EntropyLoop
+from entropy_rl.closed_loop.proportional_integral import ProportionalIntegral
+from entropy_rl.closed_loop.targets import InNats
+from entropy_rl.controls.entropy_bonus import EntropyBonus
 from entropy_rl.controls.kl_cov import KlCov
 from entropy_rl.lab.runs import read_run
 from entropy_rl.lab.tabular import Table, Tree
 from entropy_rl.losses.policy_loss import PolicyLoss
 from entropy_rl.losses.unclipped import UnclippedSurrogate
+from entropy_rl.ops.schedules import Controlled
 from entropy_rl.problem import Problem, Verdict
 from entropy_rl.rewards.inverse_probability import InverseProbability
 from entropy_rl.tabular import rewards, simulation
@@ -133,3 +138,38 @@ def test_lemma_1_holds_at_visited_states_when_steps_are_small(tmp_path):
 def test_a_setting_that_cannot_run_is_named(field, value):
     with pytest.raises(ValueError, match=f"Tabular.{field}"):
         dataclasses.replace(PLAIN, **{field: value}).validate()
+
+
+def test_a_closed_loop_turns_its_number_and_says_so(tmp_path):
+    bonus = Controlled("bonus", low=0.0, high=1.0)
+    held = PolicyLoss(UnclippedSurrogate(), penalties=(EntropyBonus(coefficient=bonus),))
+    loops = (EntropyLoop(InNats(5.0), (bonus,), ProportionalIntegral(proportional=1.0)),)  # 5 nats are out of reach
+    dataclasses.replace(PLAIN, loss=held, loops=loops).run(str(tmp_path))
+    run = read_run(tmp_path)
+    np.testing.assert_array_equal(run.series("controller/entropy/bonus/output")[1], 1.0)
+    np.testing.assert_array_equal(run.series("controller/entropy/saturated")[1], 1.0)
+
+
+def test_the_ledger_of_runs_agrees_with_the_enumeration(tmp_path):
+    dataclasses.replace(PLAIN, steps=20, learning_rate=0.1).run(str(tmp_path))
+    run = read_run(tmp_path)
+    for ours, theirs in (("true_visited", "change"), ("predicted_visited", "first_order")):
+        _, exact, told = run.table(f"tabular/{ours}", f"ledger/{theirs}")
+        np.testing.assert_allclose(told, exact, rtol=1e-4, atol=1e-7)
+
+
+def test_enumerating_less_often_tells_the_same_where_it_tells(tmp_path):
+    for folder, every in (("all", 1), ("some", 2)):
+        dataclasses.replace(PLAIN, steps=5, every=every).run(str(tmp_path / folder))
+    every, some = read_run(tmp_path / "all").records, read_run(tmp_path / "some").records
+    assert [record["step"] for record in some if "validation/pass@1" in record] == [0, 2, 4, 5]
+    for one, other in zip(every, some, strict=True):
+        assert one.items() >= other.items()
+
+
+def test_a_run_after_another_starts_where_that_ended(tmp_path):
+    grpo = Tabular("grpo", tree=TREE, steps=4)
+    grpo.run(str(tmp_path / "first"))
+    dataclasses.replace(grpo, steps=1, after=4).run(str(tmp_path / "second"))
+    first, second = (read_run(tmp_path / name).summary for name in ("first", "second"))
+    assert second["base"] == first["test"]
