@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import re
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +16,16 @@ from etils import epath
 
 from entropy_rl.training.checksums import computed, named, path_name, tree_checksums
 from entropy_rl.types import Array, Params
+
+_ELSEWHERE = re.compile(  # status words of XLA and TensorStore, whose exceptions are ValueError or RuntimeError
+    r"\b(RESOURCE_EXHAUSTED|UNAVAILABLE|DEADLINE_EXCEEDED|PERMISSION_DENIED|UNAUTHENTICATED|ABORTED|CANCELLED)\b"
+    r"|(?i:out of memory)"
+)
+_STORES = {"aiohttp", "gcsfs", "google", "requests", "urllib3"}  # what they raise is of the way there
+_ACCESS = {
+    errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ENETUNREACH,
+    errno.EHOSTUNREACH,
+}  # fmt: skip
 
 
 class DamagedError(ValueError):
@@ -46,6 +58,19 @@ def describe(tree: Any, sums: Array | None = None) -> dict[str, list[Any]]:
     checksums = named(tree, computed(tree) if sums is None else sums)
     leaves = {path_name(path): leaf for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]}
     return {name: [checksums[name], str(leaf.dtype), list(leaf.shape)] for name, leaf in leaves.items()}
+
+
+def is_damage(error: BaseException | None) -> bool:
+    """Whether an error of reading is the checkpoint's own; not one of memory, access or the network, now."""
+    while error is not None:
+        if isinstance(error, (MemoryError, PermissionError, TimeoutError, ConnectionError)):
+            return False
+        if isinstance(error, OSError) and error.errno in _ACCESS:
+            return False
+        if type(error).__module__.split(".")[0] in _STORES or _ELSEWHERE.search(str(error)):
+            return False
+        error = error.__cause__ or error.__context__
+    return True
 
 
 def require_files(folder: epath.Path) -> None:

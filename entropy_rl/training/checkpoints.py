@@ -141,6 +141,8 @@ class Checkpoints:
           FileNotFoundError: if the folder holds no checkpoint, or none of `step`.
           ValueError: if the state was saved by another model or optimiser, or if no checkpoint is whole; it lists what
             was tried and what was wrong.
+          Exception: as it came, if memory, access or the network failed: that is no damage, and the same command may
+            well read the checkpoint.
         """
         found, (state, data, meta) = self._newest_whole(
             lambda candidate: items.load(self._manager, candidate, abstract_state), step
@@ -205,7 +207,7 @@ class Checkpoints:
 
     def _attempt(self, step: int, load: Callable[[int], Any]) -> tuple[Any, str]:
         """One checkpoint, or None and why not; the same answer on every process."""
-        loaded, failure = None, ""
+        loaded, failure, fault = None, "", None
         try:
             items.require_files(self._folder / str(step))
             loaded = load(step)
@@ -213,12 +215,19 @@ class Checkpoints:
             raise ValueError(f"checkpoint {step} of {self._folder} holds another state: {error}") from None
         except Exception as error:  # Orbax, TensorStore and JSON each raise their own kinds for damage
             failure = f"{type(error).__name__}: {_first_line(error)}"
+            fault = None if items.is_damage(error) else error
         if failure:
             _bury_pending_reads()
+        faults = [fault is not None]
         if jax.process_count() > 1:
-            whole = multihost_utils.process_allgather(np.array(loaded is not None))
+            faults, whole = multihost_utils.process_allgather(np.array([fault is not None, loaded is not None])).T
             if not np.all(whole):
                 loaded, failure = None, failure or "damaged as seen by another host"
+        if any(faults):
+            logging.error("checkpoint %d of %s cannot be read now, and may be whole: %s", step, self._folder, failure)
+            raise fault or RuntimeError(
+                f"another host cannot read checkpoint {step} of {self._folder} now; see its log"
+            )
         return loaded, failure
 
     def _set_damaged_aside(self) -> None:

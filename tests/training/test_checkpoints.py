@@ -156,6 +156,39 @@ def test_a_step_that_was_damaged_can_be_saved_again(saved):
     checkpoints.close()
 
 
+def chained(text: str) -> Exception:
+    """As Orbax wraps what TensorStore says."""
+    error = RuntimeError("an array could not be read")
+    error.__cause__ = ValueError(text)
+    return error
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1073741824 bytes."),
+        chained("UNAVAILABLE: GCS request failed: HTTP 503"),
+        chained("DEADLINE_EXCEEDED: while reading zarr.json"),
+        PermissionError(13, "Permission denied"),
+        OSError(24, "Too many open files"),
+        MemoryError(),
+    ],
+    ids=repr,
+)
+def test_what_keeps_a_checkpoint_from_being_read_is_no_damage_to_it(saved, fault, monkeypatch):
+    def failing(*_):
+        raise fault
+
+    checkpoints = Checkpoints(saved)
+    with monkeypatch.context() as patch, pytest.raises(type(fault)) as raised:
+        patch.setattr("entropy_rl.training.checkpoint_items.load", failing)
+        checkpoints.restore(abstract(example_state()))
+    assert raised.value is fault
+    save(checkpoints, 4)  # sets aside what was found damaged
+    assert [path.name for path in saved.glob("damaged-*")] == [] and "3" in {path.name for path in saved.iterdir()}
+    assert checkpoints.restore(abstract(example_state()), step=3).step == 3
+
+
 def test_restoring_alone_changes_no_file(saved):
     overwrite(saved / "3")
     before = sorted(str(path) for path in saved.rglob("*"))
