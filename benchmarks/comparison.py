@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from absl import flags
@@ -60,6 +60,33 @@ def interleaved(taking_part: Sequence[subjects.Subject], rounds: int) -> dict[st
         for subject in [*taking_part[first:], *taking_part[:first]]:
             laps[subject.name].append(subject.step(number))
     return laps
+
+
+def measured(
+    own: Sequence[subjects.Subject],
+    size: workload.Size,
+    shape: workload.Shape,
+    figures_of: Callable[[str, Sequence[subjects.Laps]], dict[str, Any]],
+) -> dict[str, Any]:
+    """Medians and laps of our own subjects and of the peers that run here.
+
+    Args:
+      figures_of: further figures of one of our own, of its name and laps.
+    """
+    peers, absent = start_peers(size, shape)
+    try:
+        laps = interleaved([*own, *peers], options.ROUNDS.value)
+    finally:
+        for peer in peers:
+            peer.close()
+    found: dict[str, Any] = {name: medians(each) for name, each in laps.items()}
+    for subject in own:
+        found[subject.name] |= figures_of(subject.name, laps[subject.name])
+    for each in laps.values():
+        for lap in each:
+            lap.pop("lengths", None)
+    versions = {peer.name: peer.versions for peer in peers}
+    return {"medians": found, "laps": raw(laps), "absent": absent, "peers": versions}
 
 
 def medians(laps: Sequence[subjects.Laps]) -> dict[str, float]:

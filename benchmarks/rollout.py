@@ -64,17 +64,8 @@ def variants(own: trainer.Trainer) -> list[Sampler]:
 
 def filled(engine: Engine, lengths: Sequence[int]) -> float:
     """Share of the rows decoded, over all steps, in which a response is alive."""
-    prompts = len(lengths) // engine.group_size
-    chain = buckets.plan(
-        prompts, engine.group_size, engine.prompt_tokens, engine.response_tokens, engine.slots, engine.buckets
-    )
+    chain = engine.chain(len(lengths) // engine.group_size)
     return sum(lengths) / buckets.slot_steps(lengths, chain)
-
-
-def loops(engine: Engine, prompts: int) -> int:
-    """Decoding loops that were compiled into one program."""
-    shape = prompts, engine.group_size, engine.prompt_tokens, engine.response_tokens
-    return len(buckets.plan(*shape, engine.slots, engine.buckets))
 
 
 def mismatch(subject: trainer.Trainer, rollout: Any) -> dict[str, float]:
@@ -101,7 +92,7 @@ def figures_of(sampler: Sampler, laps: Sequence[subjects.Laps], rates: ceilings.
     return {
         "limit": round(limit.generation, 4),
         "filled": round(float(np.mean([filled(engine, step) for step in lengths])), 3),
-        "loops": loops(engine, prompts),
+        "loops": len(engine.chain(prompts)),
         "cache_MiB": round(memory_of.caches(engine, prompts) / 2**20, 2),
         "mismatch": mismatch(own, sampler.last),
     }
@@ -112,20 +103,9 @@ def measure(size: workload.Size, shape: workload.Shape) -> dict[str, Any]:
     own = trainer.make_trainer(size, shape.prompt_tokens, shape.new_tokens, shape.ends)
     rates = ceilings.measure(size.policy, own.batch, own.batch * shape.prompt_tokens)
     samplers = variants(own)
-    peers, absent = comparison.start_peers(size, shape)
-    try:
-        laps = comparison.interleaved([*samplers, *peers], options.ROUNDS.value)
-    finally:
-        for peer in peers:
-            peer.close()
-    found: dict[str, Any] = {name: comparison.medians(each) for name, each in laps.items()}
-    for sampler in samplers:
-        found[sampler.name] |= figures_of(sampler, laps[sampler.name], rates)
-    for each in laps.values():
-        for lap in each:
-            lap.pop("lengths", None)
-    about = {"ceilings": rates.summary(), "absent": absent, "peers": {peer.name: peer.versions for peer in peers}}
-    return {"medians": found, "laps": comparison.raw(laps)} | about
+    by_name = {sampler.name: sampler for sampler in samplers}
+    figures = comparison.measured(samplers, size, shape, lambda name, laps: figures_of(by_name[name], laps, rates))
+    return figures | {"ceilings": rates.summary()}
 
 
 def table(figures: dict[str, Any]) -> str:

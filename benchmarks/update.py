@@ -86,21 +86,9 @@ def measure(size: workload.Size, shape: workload.Shape, pieces: Sequence[int]) -
     rates = ceilings.measure(size.policy, own.batch, own.batch * shape.new_tokens // max(pieces))
     judged = Judged(own)
     updaters = [Updater(judged, count, int(widths)) for count in pieces for widths in WIDTHS.value]
-    peers, absent = comparison.start_peers(size, shape)
-    try:
-        laps = comparison.interleaved([*updaters, *peers], options.ROUNDS.value)
-    finally:
-        for peer in peers:
-            peer.close()
-    found: dict[str, Any] = {name: comparison.medians(each) for name, each in laps.items()}
-    for updater in updaters:
-        prompts = [shape.prompt_tokens] * size.prompts
-        found[updater.name] |= figures_of(size.policy, prompts, laps[updater.name], rates)
-    for each in laps.values():
-        for lap in each:
-            lap.pop("lengths", None)
-    about = {"ceilings": rates.summary(), "absent": absent, "peers": {peer.name: peer.versions for peer in peers}}
-    return {"medians": found, "laps": comparison.raw(laps)} | about
+    prompts = [shape.prompt_tokens] * size.prompts
+    figures = comparison.measured(updaters, size, shape, lambda _, laps: figures_of(size.policy, prompts, laps, rates))
+    return figures | {"ceilings": rates.summary()}
 
 
 def table(figures: dict[str, Any]) -> str:

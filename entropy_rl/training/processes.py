@@ -23,11 +23,6 @@ def any_of(flag: bool, place: str = "any of all") -> bool:
     return any(exchange.everyones(bool(flag), place))
 
 
-def concatenated(values: list[float]) -> list[float]:
-    """The numbers of all processes, in their order; NaN stays NaN."""
-    return [value for part in everyones(values) for value in part]
-
-
 def everyones(value: Any, place: str = "everyone's values") -> list[Any]:
     """A JSON value of each process, in their order."""
     return exchange.everyones(value, place)

@@ -45,7 +45,7 @@ def stream_index(size: int | None, seed: int, position: int, part: int = 0) -> i
 
 
 class Stream:
-    """Hands out training problems. Every process holds the same one, and takes its own slice of what it hands out."""
+    """Hands out training problems. Every process holds the same one, and takes those whose rows it holds."""
 
     def __init__(
         self,
@@ -185,18 +185,6 @@ class Stream:
         self.cursor = state["cursor"]
         self._queue, self._rates = list(state.get("queue", ())), dict(state.get("rates", {}))
         self._skipped = state.get("skipped", 0)
-
-
-def own(drawn: Sequence[Drawn], process: int, processes: int) -> Sequence[Drawn]:
-    """The slice of a process; all slices in the order of the processes are the whole.
-
-    Raises:
-      ValueError: if they do not divide it.
-    """
-    if len(drawn) % processes:
-        raise ValueError(f"{len(drawn)} prompts do not split over {processes} processes; make them a multiple")
-    share = len(drawn) // processes
-    return drawn[process * share : (process + 1) * share]
 
 
 def _read(task: Task, fits: Callable[[str], bool] | None) -> tuple[np.ndarray | None, str]:

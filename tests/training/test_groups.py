@@ -20,7 +20,7 @@ from entropy_rl.tasks.local import Problems
 from entropy_rl.tasks.mixture import Mixture
 from entropy_rl.training import groups, processes
 from entropy_rl.training.groups import Group, refill
-from entropy_rl.training.stream import Drawn, Stream, own
+from entropy_rl.training.stream import Drawn, Stream
 from entropy_rl.types import Rollout
 
 NAN = float("nan")
@@ -174,7 +174,8 @@ class Fleet:
 
             def sample() -> list[Group]:
                 asked = stream.take(self.prompts)
-                mine = [self.judged(one, self.step) for one in own(asked, process, self.number)]
+                own = asked[process * self.prompts // self.number : (process + 1) * self.prompts // self.number]
+                mine = [self.judged(one, self.step) for one in own]
                 drawn_groups[process] = mine
                 barrier.wait()
                 everyone = [one for part in drawn_groups for one in part]

@@ -11,7 +11,7 @@ from entropy_rl.rollout.curriculum import Band, EasiestFirst
 from entropy_rl.tasks.countdown import Countdown
 from entropy_rl.tasks.local import Problems
 from entropy_rl.tasks.mixture import Mixture, TrainTest
-from entropy_rl.training.stream import Stream, own, stream_index
+from entropy_rl.training.stream import Stream, stream_index
 
 SMALL = Countdown(max_value=6, validation_problems=8, test_problems=8)
 
@@ -148,10 +148,3 @@ def test_a_stream_over_other_problems_is_not_gone_on_with():
     state = Stream(arithmetic(9), 0).state()
     with pytest.raises(ValueError, match="the training problems changed since the checkpoint"):
         Stream(arithmetic(10), 0).restore(state)
-
-
-def test_the_slices_of_the_processes_are_the_whole():
-    drawn = Stream(SMALL, 0).take(6)
-    assert [one for process in range(3) for one in own(drawn, process, 3)] == drawn
-    with pytest.raises(ValueError, match="6 prompts do not split over 4 processes"):
-        own(drawn, 0, 4)

@@ -11,10 +11,11 @@ import sys
 
 import jax
 
+from entropy_rl.parallel.mesh import MeshShape, make_mesh
 from entropy_rl.rollout.filters import DynamicSampling
 from entropy_rl.training import processes
 from entropy_rl.training.groups import Group, refill
-from entropy_rl.training.stream import Drawn, own
+from entropy_rl.training.stream import Drawn
 from tests.training.test_groups import Fleet, a_stream
 
 PROMPTS, STEPS, STOP = 4, 8, 3
@@ -23,7 +24,7 @@ PROMPTS, STEPS, STOP = 4, 8, 3
 def train(steps: int, saved: str | None) -> tuple[list[list[tuple[int, str]]], str]:
     """What this process trains on in each step, and the state after the last, the same on both."""
     process, number = jax.process_index(), jax.process_count()
-    stream, carried, done = a_stream(5), [], 0
+    stream, carried, done, mesh = a_stream(5), [], 0, make_mesh(MeshShape())
     judged = Fleet(1).judged
     if saved is not None:
         state = json.loads(saved)
@@ -36,8 +37,8 @@ def train(steps: int, saved: str | None) -> tuple[list[list[tuple[int, str]]], s
 
         def sample(step: int = step) -> list[Group]:
             asked = stream.take(PROMPTS)
-            mine = [judged(one, step) for one in own(asked, process, number)]
-            accuracies = processes.concatenated([one.accuracy for one in mine])
+            mine = [judged(one, step) for one in processes.own(mesh, asked)]
+            accuracies = processes.merged(mesh, [one.accuracy for one in mine], f"accuracies {step}")
             stream.observe([one.problem for one in asked], accuracies)
             return mine
 
