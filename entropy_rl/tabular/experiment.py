@@ -7,6 +7,7 @@ import json
 import math
 import pathlib
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from entropy_rl.advantages.grpo import GroupNormalized
@@ -69,25 +70,29 @@ class Tabular:
         start = simulation.simulate(earlier)[2].logits[-1] if earlier else None
         initial, worth, steps = simulation.simulate(self, start)
         records = measures.records(self.tree, initial, worth, steps, self.every)
-        folder = pathlib.Path(workdir)
-        folder.mkdir(parents=True, exist_ok=True)
-        lines = [json.dumps(_finite(record), allow_nan=False) for record in records]
-        (folder / "metrics.jsonl").write_text("\n".join(lines) + "\n")
-        summary = {
-            "name": self.name,
-            "steps": self.steps,
-            "seed": self.seed,
-            "test": _validation(records[-1]),
-            "base": _validation(records[0]),
-            "seconds": time.monotonic() - began,
-        }
-        (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+        write(pathlib.Path(workdir), self.name, self.seed, records, time.monotonic() - began)
 
 
-def _finite(record: dict[str, float]) -> dict[str, float]:
+def write(folder: pathlib.Path, name: str, seed: int, records: Sequence[Mapping[str, float]], seconds: float) -> None:
+    """The two files of a run's folder that the lab reads; validation figures of both ends are "base" and "test"."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [json.dumps(_finite(record), allow_nan=False) for record in records]
+    (folder / "metrics.jsonl").write_text("\n".join(lines) + "\n")
+    summary = {
+        "name": name,
+        "steps": int(records[-1]["step"]),
+        "seed": seed,
+        "test": _validation(records[-1]),
+        "base": _validation(records[0]),
+        "seconds": seconds,
+    }
+    (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+
+
+def _finite(record: Mapping[str, float]) -> dict[str, float]:
     return {name: value for name, value in record.items() if math.isfinite(value)}
 
 
-def _validation(record: dict[str, float]) -> dict[str, float]:
+def _validation(record: Mapping[str, float]) -> dict[str, float]:
     prefix = "validation/"
     return {name.removeprefix(prefix): value for name, value in record.items() if name.startswith(prefix)}
