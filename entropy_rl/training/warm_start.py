@@ -28,6 +28,7 @@ from entropy_rl.parallel import exchange
 from entropy_rl.parallel.rows import settled
 from entropy_rl.rollout import engine
 from entropy_rl.training import checkpoints
+from entropy_rl.training.checkpoint_items import is_damage
 from entropy_rl.types import Array, Params, Policy
 
 FORMAT = 2  # of the cache; raise it when the procedure changes, so that old bases are not taken for new ones
@@ -79,6 +80,8 @@ def _is_whole(folder: epath.Path, placed: Params) -> bool:
     except FileNotFoundError:  # killed before it was written
         return False
     except ValueError as error:
+        if not is_damage(error):
+            raise
         logging.warning("warm start: base %s is damaged and is made again: %s", folder.name, error)
         if jax.process_index() == 0:
             folder.rmtree()

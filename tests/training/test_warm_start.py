@@ -38,6 +38,17 @@ def test_a_base_is_found_again_and_made_again_when_damaged(tmp_path, placed, mon
         jax.tree.map(np.testing.assert_array_equal, first, other)
 
 
+def test_a_base_that_cannot_be_read_now_is_kept(tmp_path, placed, monkeypatch):
+    def failing(*_):
+        raise ValueError("UNAVAILABLE: GCS request failed: HTTP 503")
+
+    monkeypatch.setattr(warm_start.checkpoints, "restore_params", failing)
+    (tmp_path / "base").mkdir()
+    with pytest.raises(ValueError, match="UNAVAILABLE"):
+        warm_start._is_whole(epath.Path(tmp_path / "base"), placed)
+    assert (tmp_path / "base").exists()
+
+
 @pytest.mark.parametrize("change", [{"seed": 1}, {"steps": 6}, {"learning_rate": 1e-3}])
 def test_whatever_makes_another_base_gives_it_another_name(change):
     other = dataclasses.replace(CONFIG, init=dataclasses.replace(CONFIG.init, **change))
