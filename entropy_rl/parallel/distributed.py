@@ -30,6 +30,14 @@ _LOST = re.compile(  # XLA's words for it; jaxlib raises them as JaxRuntimeError
 )
 
 
+class Departure(Exception):
+    """This process was asked to stop where the others cannot follow it: they are told, and end with the same code."""
+
+    def __init__(self, message: str, code: int):
+        super().__init__(message)
+        self.code = code
+
+
 @dataclasses.dataclass(frozen=True)
 class Hosts:
     """Who takes part.
@@ -71,7 +79,7 @@ def joined(hosts: Hosts = Hosts(), orderly: Sequence[int] = (0,)) -> Iterator[No
     """Finds the other processes, watches over them while the block runs, and parts from them.
 
     An error in the block ends the process at once, for the others wait for it; they are told why. Exit codes: that of
-    the error; watchdog.EXIT_CODE (75) if another process was lost or failed, after which the same command resumes; 134
+    the error, or of the Departure; watchdog.EXIT_CODE (75) if another process was lost or failed, after which the same command resumes; 134
     if the first process, which holds JAX's own service, was killed: JAX then ends the others itself.
 
     Args:
@@ -100,8 +108,15 @@ def joined(hosts: Hosts = Hosts(), orderly: Sequence[int] = (0,)) -> Iterator[No
             _leave(watch, f"exit code {left.code}; see its log", left.code if isinstance(left.code, int) else 1)
         _part(watch)
         raise
+    except Departure as departure:
+        logging.info("%s", departure)
+        _leave(watch, str(departure), departure.code)
     except BaseException as error:  # the others wait for this process, whatever ended it
         lost = lost_peer(error)
+        told = watch.told() if lost else None
+        if told is not None:
+            logging.error("%s. This process ends with it", told[0])
+            _leave(watch, *told)
         _explain(error, lost)
         _leave(watch, f"{type(error).__name__}: {error}", watchdog.EXIT_CODE if lost else 1)
     _part(watch)

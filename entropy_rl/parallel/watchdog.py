@@ -74,6 +74,12 @@ class Watchdog:
         self._stop.set()
         self._linger()
 
+    def told(self) -> tuple[str, int] | None:
+        """Why another process ended and the exit code for it, if it said so: whoever is left meets but a closed socket."""
+        with contextlib.suppress(Exception):
+            return self._failure(self._all("failed"))
+        return None
+
     def _linger(self) -> None:
         """The store ends with the first process: the others shall have read it."""
         if self._process == 0:
@@ -114,10 +120,9 @@ class Watchdog:
           found: by kind of sign ("beat", "failed", "over") the text of each process.
           now: seconds, of any steady clock.
         """
-        for process, text in found["failed"].items():
-            if process != self._process:
-                message, code = json.loads(text)
-                return message, int(code)
+        failure = self._failure(found["failed"])
+        if failure is not None:
+            return failure
         beats = {process: json.loads(text) for process, text in found["beat"].items()}
         for process, beat in beats.items():
             text = str(beat["n"])
@@ -131,6 +136,13 @@ class Watchdog:
         if stalled and len({beat["at"] for beat in beats.values()}) > 1:
             each = "; ".join(f"process {p} on {b['host']} for {b['at']}" for p, b in sorted(beats.items()))
             return f"all processes wait, for different things: {each}", 1
+        return None
+
+    def _failure(self, failed: Mapping[int, str]) -> tuple[str, int] | None:
+        for process, text in failed.items():
+            if process != self._process:
+                message, code = json.loads(text)
+                return message, int(code)
         return None
 
 

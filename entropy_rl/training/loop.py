@@ -15,13 +15,14 @@ from etils import epath
 from entropy_rl.config import Config
 from entropy_rl.ops import schedules
 from entropy_rl.parallel import exchange
+from entropy_rl.parallel.distributed import Departure
 from entropy_rl.parallel.rows import beside
 from entropy_rl.problem import Problem
 from entropy_rl.training import agreement, metrics, processes, profiling, samples, speed, workdirs
 from entropy_rl.training.collect import Batch, collect
 from entropy_rl.training.evaluation import Evaluation, evaluate, held_out
 from entropy_rl.training.experience import build_experience, mini_batches, rewards_of
-from entropy_rl.training.interrupts import Interrupted, Leaving, stop_requests
+from entropy_rl.training.interrupts import EXIT_CODE, Interrupted, Leaving, stop_requests
 from entropy_rl.training.judging import is_correct
 from entropy_rl.training.ledger import Account
 from entropy_rl.training.refinement import Refined, refine
@@ -53,6 +54,7 @@ def run(
     Raises:
       ValueError: for a config that cannot run, or one that differs from the workdir's.
       Interrupted: after SIGTERM or SIGINT, when everything is saved.
+      Departure: on several processes, after such a signal to this one before the run was opened.
       NonFiniteError: when a loss or gradient is not finite.
     """
     folder = epath.Path(workdir)
@@ -73,7 +75,10 @@ def run(
         except KeyboardInterrupt:
             if stop.opened:
                 raise
-            raise Interrupted(f"stopped before anything was done that {workdir} does not hold") from None
+            sentence = f"stopped before anything was done that {workdir} does not hold"
+            if jax.process_count() > 1:  # the others are on their way to where they would wait for this one
+                raise Departure(sentence, EXIT_CODE) from None
+            raise Interrupted(sentence) from None
 
 
 def _train(session: Session) -> Run:

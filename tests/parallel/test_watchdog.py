@@ -47,6 +47,23 @@ def test_a_failure_is_passed_on_with_its_exit_code_but_not_ones_own(watch):
     assert watch.trouble(signs(beat(1), beat(1), failed={0: failed[1]}), 0.0) is None
 
 
+def test_what_a_process_said_when_it_ended_is_found_by_whoever_meets_its_closed_socket(watch):
+    class Store:
+        texts = [
+            ("watchdog/failed/0", json.dumps(["mine", 1])),
+            ("watchdog/failed/1", json.dumps(["asked to stop", 143])),
+        ]
+
+        def key_value_dir_get(self, folder: str) -> list[tuple[str, str]]:
+            return [text for text in self.texts if text[0].startswith(folder)]
+
+    assert watch.told() is None  # there is no store to ask
+    watch._store = Store()
+    assert watch.told() == ("asked to stop", 143)
+    watch._store.texts = watch._store.texts[:1]
+    assert watch.told() is None
+
+
 def test_processes_that_wait_for_different_things_are_told_so(watch):
     long = STALL_SECONDS + 1
     message, _ = watch.trouble(signs(beat(1, "step 3", long), beat(1, "device results", long)), 0.0)

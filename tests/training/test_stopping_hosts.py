@@ -54,6 +54,21 @@ def test_a_notice_that_jax_s_own_service_received_is_followed_too(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("asked", [0, 1])
+def test_one_host_asked_to_stop_before_its_run_began_takes_the_other_along_at_once(tmp_path, asked):
+    workdir = tmp_path / "run"
+    with hosts.training(workdir, tmp_path / "bases", "--set=init.steps=1000000") as processes:
+        log = hosts.log_of(workdir, asked)
+        hosts.wait_until(lambda: "training base" in log.read_text(), processes[asked])
+        processes[asked].send_signal(signal.SIGTERM)
+        asked_at = time.monotonic()
+        assert hosts.codes(processes, 60) == [EXIT_CODE] * 2, log.read_text()[-3000:]
+        assert time.monotonic() - asked_at < 30
+    for process in range(2):
+        assert "stopped before anything was done that" in hosts.log_of(workdir, process).read_text()
+
+
+@pytest.mark.slow
 def test_a_run_on_two_hosts_of_which_one_is_asked_to_stop_is_the_run_left_alone(tmp_path):
     bases, flags = tmp_path / "bases", ("--set=steps=8", "--set=checkpoint.every=100")
     with hosts.training(tmp_path / "whole", bases, *flags) as processes:
