@@ -64,13 +64,21 @@ def _make(study: Study) -> None:
 
 
 def _judge(study: Study, named: str) -> None:
+    from etils import epath
+
+    from entropy_rl.lab import study_chart
     from entropy_rl.training import provenance, studies, study_results
 
-    found = study_results.record(study, studies.results(study, _WORKDIR.value))
+    results = studies.results(study, _WORKDIR.value)
+    found = study_results.record(study, results)
     found["command"] = f"python -m entropy_rl.experiment --config={named}"
-    path = os.path.join(_RESULTS.value or os.path.join(_WORKDIR.value, "results"), f"{study.name}.json")
-    provenance.write_json(path, found)
-    logging.info("%s\nwritten to %s", study_results.table(found), path)
+    folder = epath.Path(_RESULTS.value or os.path.join(_WORKDIR.value, "results"))
+    if chart := study_chart.draw(results, study.series, f"{study.name}: {study.claim}"):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{study.name}.svg").write_text(chart)
+        found["chart"] = f"{study.name}.svg"
+    provenance.write_json(folder / f"{study.name}.json", found)
+    logging.info("%s\nwritten to %s", study_results.table(found), folder / f"{study.name}.json")
 
 
 def _shard() -> tuple[int, int]:
