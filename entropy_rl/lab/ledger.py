@@ -42,7 +42,7 @@ class Ledger:
       selected: first order at the tokens that a method acts on, [n], by method; they overlap.
       shares_selected: of the states, likewise.
       proxies: [n] of each of `PROXIES` that was told, which a larger fall of entropy should make larger.
-      observed: [n] by how much the entropy of rollouts, smoothed, has moved since the first entry; nan if it is unknown.
+      observed: [n] by how much the entropy of rollouts, smoothed, has moved since the first entry; nan if unknown.
     """
 
     steps: np.ndarray

@@ -24,9 +24,9 @@ def two_entries() -> ledger.Ledger:
         run_of(
             record(1),
             record(
-                5, change=-0.03, first_order=-0.04, proxy__covariance=0.2,
-                part__positive__likely__passed__planning=-0.05, part__negative__unlikely__passed__other=0.01, share__positive__likely__passed__planning=0.6,
-                share__negative__unlikely__passed__other=0.4, at_selected__KlCov=-0.02,
+                5, change=-0.03, first_order=-0.04, proxy__covariance=0.2, at_selected__KlCov=-0.02,
+                part__positive__likely__passed__planning=-0.05, part__negative__unlikely__passed__other=0.01,
+                share__positive__likely__passed__planning=0.6, share__negative__unlikely__passed__other=0.4,
             ),
             record(6),
             record(10, change=-0.01, first_order=-0.01, part__positive__likely__clipped__other=-0.01),
