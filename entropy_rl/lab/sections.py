@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from entropy_rl.lab.figures import Section
-from entropy_rl.lab.panels import budget, covariance, diversity, health, law, progress, selection
+from entropy_rl.lab.panels import budget, controllers, covariance, diversity, health, law, ledger, progress, selection
 from entropy_rl.lab.seeds import Group
 
 
@@ -15,6 +15,8 @@ def sections(groups: Sequence[Group]) -> list[Section]:
         progress.section(groups),
         law.section(groups),
         budget.section(groups),
+        controllers.section(groups),
+        ledger.section(groups),
         diversity.section(groups),
         *covariance.sections(groups),
         selection.section(groups),
