@@ -18,9 +18,10 @@ class Tree:
     """Where problems come from: logits N(0, spread), raised along the paths to the right answers.
 
     Attributes:
-      right: answers worth 1 of each prompt; the others are worth 0.
+      right: answers worth something of each prompt; the others are worth 0.
       spread: standard deviation of the initial logits, nats.
       lift: added to the logit of a token for each path to a right answer that it lies on, nats.
+      graded: right answers are worth anything between 0 and 1, in the place of 1.
     """
 
     prompts: int = 48
@@ -29,6 +30,7 @@ class Tree:
     right: int = 6
     spread: float = 2.0
     lift: float = 1.2
+    graded: bool = False
 
     @property
     def states(self) -> int:
@@ -45,7 +47,8 @@ class Tree:
         logits = generator.normal(0.0, self.spread, (self.prompts, self.states, self.vocabulary))
         worth = np.zeros((self.prompts, self.answers))
         for prompt in range(self.prompts):
-            worth[prompt, generator.choice(self.answers, self.right, replace=False)] = 1.0
+            chosen = generator.choice(self.answers, self.right, replace=False)
+            worth[prompt, chosen] = generator.uniform(0.0, 1.0, self.right) if self.graded else 1.0
         return logits + self.lift * right_paths(self, worth), worth
 
     def validate(self) -> None:
@@ -183,6 +186,15 @@ class Table:
         sum_s d reach(s) H(s) = sum_s reach(s) Cov_{a ~ pi(.|s)}(entropy ahead of a, dz(s, a))
         """
         return self.mean(self.covariances(change, self.entropies_ahead))
+
+    def linearity(self, other: Table) -> float:
+        """R2 of a line through the changes of the answers' log-probabilities on what they are worth, within prompts.
+
+        1 where the log-ratio of any two answers moved in proportion to the difference of their rewards.
+        """
+        moved = np.log(np.maximum(other.answers, 1e-300)) - np.log(np.maximum(self.answers, 1e-300))
+        moved, worth = (x - x.mean(axis=1, keepdims=True) for x in (moved, self.worth))
+        return float(np.sum(moved * worth) ** 2 / max(np.sum(moved**2) * np.sum(worth**2), 1e-300))
 
     def at_same_states(self, other: Table, weights: np.ndarray | None = None) -> float:
         """The true change of entropy from this table to another, every state weighing what it weighs in this one."""

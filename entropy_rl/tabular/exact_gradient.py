@@ -43,12 +43,14 @@ class ExactGradient:
         """Writes metrics.jsonl and summary.json."""
         began = time.monotonic()
         self.tree.validate()
-        table = Table(self.tree, *self.tree.draw(self.seed))
+        table = base = Table(self.tree, *self.tree.draw(self.seed))
         records = [{"step": 0} | _exact(table)]
         for step in range(self.steps):
             after = table.moved(self.learning_rate, self.natural)
             change = {"tabular/predicted": self.predicted(table), "tabular/true": table.at_same_states(after)}
             records.append({"step": step + 1} | change | _exact(after))
+            if self.tree.graded:
+                records[-1]["tabular/linearity"] = base.linearity(after)
             table = after
         experiment.write(pathlib.Path(workdir), self.name, self.seed, records, time.monotonic() - began)
 

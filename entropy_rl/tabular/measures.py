@@ -39,6 +39,8 @@ def records(tree: Tree, initial: np.ndarray, worth: np.ndarray, steps: Step, eve
             after = table(step.logits)
             measured |= ledger(before, after, step) | enumerated(after, sparks)
             measured["tabular/fork_overlap"] = fork_overlap(base, before, step)
+            if tree.graded:
+                measured["tabular/linearity"] = base.linearity(after)
         found.append(measured)
     return found
 
