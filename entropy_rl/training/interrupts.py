@@ -5,7 +5,8 @@ and between evaluation batches. None lies between the first and the last optimis
 
 Several processes may stand at different points when one of them is asked. Each then tells a board that all can read
 which point it will come to next, or waits at now; they go on to the largest of these and leave there. So nobody waits
-for another who has left: whatever lies between two points is done by all of them or by none.
+for another who has left: whatever lies between two points is done by all of them or by none. If one of them does not
+say where it is, nobody leaves.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ POLL_SECONDS = 0.2  # between two looks at the board
 ANSWER_SECONDS = 20.0  # for the other processes to say where they are
 ECHO_SECONDS = 1.0  # a launcher and its shell may both pass on what was one signal
 
+_VOID = "void"  # the decision that nobody leaves
 T = TypeVar("T")
 _runs = itertools.count()  # a run's notices must not be taken for those of the next run in the same processes
 
@@ -49,6 +51,7 @@ class Board(Protocol):
 
     def write(self, name: str, text: str) -> None: ...
     def read(self, name: str) -> str | None: ...
+    def settle(self, name: str, text: str) -> str: ...
 
 
 class Stop:
@@ -135,17 +138,20 @@ class Stop:
             self.received = self._told = True
             board.write(f"point/{board.process}", str(self._point if self._inside else self._point + 1))
         found: dict[int, int] = {}
-        for _ in range(int(ANSWER_SECONDS / POLL_SECONDS)):
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while len(found) < board.processes and time.monotonic() < deadline:
             for process in set(range(board.processes)) - found.keys():
                 text = board.read(f"point/{process}")
                 if text is not None:
                     found[process] = int(text)
-            if len(found) == board.processes:
-                self._last = max(found.values())
-                return
             self._closed.wait(POLL_SECONDS / 4)
         missing = sorted(set(range(board.processes)) - found.keys())
-        raise TimeoutError(f"no answer from the processes {missing} within {ANSWER_SECONDS:.0f} s")
+        # The first decision counts: one who answers late must not leave those who have given it up.
+        decision = board.settle("decision", _VOID if missing else str(max(found.values())))
+        if decision == _VOID:
+            who = f"the processes {missing}" if missing else "some of them"
+            raise TimeoutError(f"no answer from {who} within {ANSWER_SECONDS:.0f} s; another signal ends this process")
+        self._last = int(decision)
 
 
 class _Waiting:
@@ -194,6 +200,17 @@ class JaxBoard:
             if "NOT_FOUND" not in str(error):
                 raise
             return None
+
+    def settle(self, name: str, text: str) -> str:
+        """Writes what nobody has written before, and gives what is written there."""
+        try:
+            self._client.key_value_set(f"{self._prefix}/{name}", text, allow_overwrite=False)
+            return text
+        except jax.errors.JaxRuntimeError:
+            found = self.read(name)
+            if found is None:
+                raise
+            return found
 
 
 @contextlib.contextmanager

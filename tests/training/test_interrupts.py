@@ -106,6 +106,9 @@ class Notices:
     def read(self, name: str) -> str | None:
         return self.texts.get(name)
 
+    def settle(self, name: str, text: str) -> str:
+        return self.texts.setdefault(name, text)
+
 
 class Timed:
     """In the place of a wait for arrays: one for so many seconds."""
@@ -187,12 +190,16 @@ def test_processes_past_their_last_point_finish(quick):
 
 def test_a_process_that_never_answers_is_not_waited_for_forever(monkeypatch):
     monkeypatch.setattr(interrupts, "POLL_SECONDS", 0.005)
-    monkeypatch.setattr(interrupts, "ANSWER_SECONDS", 0.05)
-    stop = Stop(Notices({}, 0, 2))
+    monkeypatch.setattr(interrupts, "ANSWER_SECONDS", 0.4)
+    started, texts = time.monotonic(), {}
+    stop = Stop(Notices(texts, 0, 2))
     stop.received = True
-    deadline = time.monotonic() + 10
     while not stop._agreed.is_set():
-        assert time.monotonic() < deadline
+        assert time.monotonic() < started + 10
         stop.point()  # nobody agreed, so nobody leaves
-    stop.point()
-    stop.close()
+    assert 0.4 <= time.monotonic() - started
+    late = Stop(Notices(texts, 1, 2))  # it finds a notice and both points, and that it is too late
+    assert late._agreed.wait(10) and late.received and "point/1" in texts
+    for one in (stop, late):
+        one.point()
+        one.close()
