@@ -42,12 +42,12 @@ def draw(results: Results, series: Sequence[str], title: str) -> str:
         for place, row in enumerate(legend)
     )
     frame = Markup(
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {} {}" width="{}" height="{}" role="img" '
-        'font-family="system-ui, sans-serif" font-size="12" aria-label="{}"><title>{}</title><style>{}</style><rect width="100%" height="100%" fill="#fff"/>{}{}</svg>\n'
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        'font-family="system-ui, sans-serif" font-size="12" role="img" aria-label="{title}"><title>{title}</title>'
+        '<style>{style}</style><rect width="100%" height="100%" fill="#fff"/>{panels}{rows}</svg>\n'
     )
-    return str(
-        frame.format(width, height, width, height, title, title, Markup(_style()), Markup("".join(placed)), rows)
-    )
+    style, drawn = Markup(_style()), Markup("".join(placed))
+    return str(frame.format(width=width, height=height, title=title, style=style, panels=drawn, rows=rows))
 
 
 def _panel(results: Results, key: str) -> str | None:
