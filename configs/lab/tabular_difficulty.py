@@ -55,7 +55,7 @@ def get_study() -> Study:
         source=_tabular.PAPER,
         rows=(13,),
         note="Within a group: covariance of the advantage and the mean log-probability of a response. The bar asked "
-        "for a ratio of at least 3; at 1/8 the covariance turned out to be near 0, so the same is asked as a difference.",
+        "for a ratio of at least 3; at 1/8 the covariance turned out to be near 0: the same is asked as a difference.",
         bars=(
             Bar("share of windows of 50 steps in that order", mean("GRPO", ordered), low=0.8),
             Bar("covariance at 7/8 - 3 times that at 1/8", mean("GRPO", surplus), low=0.0),
