@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import collections
 from typing import TYPE_CHECKING
 
+from entropy_rl.closed_loop.loop import EntropyLoop
+from entropy_rl.ops.schedules import controlled_in
 from entropy_rl.problem import Refinable
 from entropy_rl.references import ResetReference
 from entropy_rl.rewards.reward import GroupReward
@@ -50,3 +53,47 @@ def _check_refinement(config: Config) -> None:
         )
     if isinstance(config.reward, GroupReward) or config.with_critic:
         raise ValueError("a refinement is judged alone and has no values; use a single reward and no critic")
+
+
+def check_loops(config: Config) -> None:
+    """Closed loops, and the numbers that they set: every `Controlled` has one loop, and every actuator a place.
+
+    Raises:
+      ValueError: that names the loop or the number, and the remedy.
+    """
+    if not isinstance(config.closed_loop, tuple):
+        raise ValueError(f"closed_loop is {config.closed_loop!r}; write a tuple: closed_loop=(EntropyLoop(...),)")
+    for loop in config.closed_loop:
+        if not isinstance(loop, EntropyLoop):
+            raise ValueError(f"closed_loop holds {loop!r}, which is no EntropyLoop")
+        loop.validate()
+    _check_names(config.closed_loop)
+    placed = {one.name: one for one in controlled_in((config.loss, config.advantages, config.rollout.temperature))}
+    moved = {one.name: one for loop in config.closed_loop for one in loop.actuators}
+    for name in sorted(placed.keys() - moved.keys()):
+        raise ValueError(
+            f"{name!r} is Controlled, but no loop moves it; add it to the actuators of an EntropyLoop in closed_loop"
+        )
+    for name in sorted(moved.keys() - placed.keys()):
+        raise ValueError(
+            f"closed_loop moves {name!r}, which stands nowhere in loss, advantages or rollout.temperature; "
+            "put the same Controlled in the place of the number that it should set"
+        )
+    for name, one in moved.items():
+        if placed[name] != one:
+            raise ValueError(
+                f"Controlled {name!r} is {one!r} in closed_loop and {placed[name]!r} where it stands; use one value"
+            )
+    if controlled_in(config.optimizer):
+        raise ValueError("optimizer holds a Controlled number; the learning rate moves everything: use a schedule")
+
+
+def _check_names(loops: tuple[EntropyLoop, ...]) -> None:
+    names = [loop.name for loop in loops] + [one.name for loop in loops for one in loop.actuators]
+    for name, count in collections.Counter(names).items():
+        if count > 1:
+            raise ValueError(
+                f"closed_loop uses the name {name!r} {count} times; loops and actuators each need their own"
+            )
+        if "/" in name:
+            raise ValueError(f"closed_loop uses the name {name!r}; names are parts of metrics and have no '/'")

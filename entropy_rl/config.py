@@ -7,6 +7,7 @@ from typing import Any
 
 from entropy_rl import checks, compatibility, wording
 from entropy_rl.advantages.grpo import GroupNormalized
+from entropy_rl.closed_loop.loop import EntropyLoop
 from entropy_rl.inits import AsCheckpoint, FromRun, HuggingFace, RandomWeights, WarmStart
 from entropy_rl.losses.clip import ClippedSurrogate
 from entropy_rl.losses.policy_loss import PolicyLoss
@@ -50,6 +51,7 @@ class Config:
       sampling: None to train on every group, or DynamicSampling to refill those without signal.
       curriculum: None for the order of the stream, or Band or EasiestFirst, by measured pass rates.
       ledger: accounts of where entropy goes, off by default; Ledger() or --set ledger.every=5 keeps them.
+      closed_loop: loops that hold the entropy at a target by moving numbers of this config, its `Controlled` ones.
       wandb: Weights & Biases beside TensorBoard; off until wandb.project names a project.
       steps: RL steps: rollouts, each followed by update.steps_per_rollout optimiser steps.
       seed: of everything random but the warm start.
@@ -76,6 +78,7 @@ class Config:
     evaluation: EvaluationConfig = EvaluationConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
     ledger: Ledger = Ledger(every=0)
+    closed_loop: tuple[EntropyLoop, ...] = ()
     wandb: Wandb = Wandb()
     steps: int = 240
     seed: int = 0
@@ -147,6 +150,7 @@ class Config:
         config._validate_batches(devices)
         config._validate_requirements()
         compatibility.check_learner(config)
+        compatibility.check_loops(config)
         if data:
             config._validate_task()
 

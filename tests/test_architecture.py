@@ -32,7 +32,7 @@ CONFIGURATION = (
 )
 FLOORS = {
     **dict.fromkeys(("types", "ops", "problem", "absent", "checks", "verifier"), 0),
-    **dict.fromkeys(("advantages", "losses", "controls", "lab", "rewards", "tasks"), 1),
+    **dict.fromkeys(("advantages", "closed_loop", "controls", "lab", "losses", "rewards", "tasks"), 1),
     **dict.fromkeys(("models", "parallel", "tabular"), 2),
     "rollout": 3,
     **dict.fromkeys(CONFIGURATION, 4),

@@ -22,7 +22,7 @@ from entropy_rl.rewards.reward import ACCURACY, raw_accuracy
 from entropy_rl.rollout.engine import Engine, ahead
 from entropy_rl.rollout.sampling import Purpose
 from entropy_rl.tasks.mixture import LABEL, PART
-from entropy_rl.training import groups, metrics, processes, profiling, responses, speed
+from entropy_rl.training import closed_loop, groups, metrics, processes, profiling, responses, speed
 from entropy_rl.training.groups import Group
 from entropy_rl.training.judging import is_correct, judge, require_working, self_certainties
 from entropy_rl.training.stream import Drawn, Stream
@@ -43,6 +43,7 @@ class Batch:
         that a filter does not move them.
       tokens: response tokens sampled in this step.
       sampled: lengths of what was sampled in each piece; on several processes by this one.
+      readings: of the closed loops, of everything sampled in this step.
     """
 
     problems: list[Problem]
@@ -52,6 +53,7 @@ class Batch:
     figures: dict[str, float]
     tokens: int
     sampled: Sequence[speed.Lengths] = ()
+    readings: closed_loop.Readings = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,11 +117,13 @@ def collect(session: Session, params: Any, clock: metrics.Stopwatch) -> Batch:
         rollout = groups.join(refilled.groups, rounds[-1].rollout)
         verdicts = [verdict for group in refilled.groups for verdict in group.verdicts]
         _warn_of_shaped_rewards(rounds[-1].verdicts)
-    measured, tokens = _figures(session, rounds)
-    figures |= session.stream.figures() | measured
+    whole, asked = _everything(session, rounds)
+    figures |= session.stream.figures() | _figures(rounds, whole, asked)
+    tokens = sum(response.length for response in whole)
+    readings = closed_loop.readings(session.config.closed_loop, whole, asked)
     problems, draws = [one.problem for one in drawn], [one.position for one in drawn]
     sampled = [piece for one in rounds for piece in one.sampled]
-    return Batch(problems, draws, rollout, list(verdicts), figures, tokens, sampled)
+    return Batch(problems, draws, rollout, list(verdicts), figures, tokens, sampled, readings)
 
 
 def _round(session: Session, params: Any, clock: metrics.Stopwatch) -> _Round:
@@ -152,7 +156,7 @@ def _round(session: Session, params: Any, clock: metrics.Stopwatch) -> _Round:
 
 def _sampled(session: Session, params: Any, drawn: Sequence[Drawn]) -> Rollout:
     prompts, draws = [one.problem.prompt for one in drawn], [one.position for one in drawn]
-    temperature = session.config.rollout.temperature
+    temperature = closed_loop.sampling_temperature(session.config.rollout.temperature, session.state)
     return session.engine(params, prompts, draws, Purpose.TRAIN, temperature, session.state.step)
 
 
@@ -178,7 +182,8 @@ def _judge(
         elder = dataclasses.replace(session.engine, group_size=count)
         prompts, draws = [one.problem.prompt for one in drawn], [one.position for one in drawn]
         reference = session.publish(session.reference_params)
-        anchors = elder(reference, prompts, draws, Purpose.ANCHOR, config.rollout.temperature)
+        temperature = closed_loop.sampling_temperature(config.rollout.temperature, session.state)
+        anchors = elder(reference, prompts, draws, Purpose.ANCHOR, temperature)
     if "self_certainty" in getattr(config.reward, "requires", ()):
         certainties = processes.settled(self_certainties(params, rollout, policy=config.policy))
     verdicts = judge(session.engine, task, config.reward, problems, rollout, anchors, certainties, session.pool)
@@ -188,21 +193,26 @@ def _judge(
     return verdicts, {"anchor/accuracy": float(right.mean())}
 
 
-def _figures(session: Session, rounds: Sequence[_Round]) -> tuple[dict[str, float], int]:
-    """Metrics of everything that was sampled by all processes, the same on each; and how many tokens that was."""
-    problems = [drawn.problem for one in rounds for drawn in one.asked]
+def _everything(session: Session, rounds: Sequence[_Round]) -> tuple[list[responses.Response], list[Problem]]:
+    """All responses that were sampled by all processes, and the problems that were asked; the same on each."""
     place = f"step {session.step + 1}, update {session.state.step}, {session.stream.cursor} problems drawn"
     whole: list[responses.Response] = []
     for one in rounds:
         mine = responses.of_rollout(one.rollout, one.verdicts)
         whole += [responses.Response(*row) for row in processes.merged(session.engine.mesh, mine, place)]
+    return whole, [drawn.problem for one in rounds for drawn in one.asked]
+
+
+def _figures(
+    rounds: Sequence[_Round], whole: Sequence[responses.Response], problems: Sequence[Problem]
+) -> dict[str, float]:
+    """Metrics of everything that was sampled by all processes, the same on each."""
     names = sorted({name for one in rounds for name in one.figures})
     averaged = {name: float(np.mean([one.figures[name] for one in rounds])) for name in names}
     if averaged:
         averaged = processes.figures(averaged, "figures of the rounds")
     verdicts = [response.verdict for response in whole]
-    measured = responses.figures(whole, len(problems)) | averaged | _by_task(problems, verdicts)
-    return measured, sum(response.length for response in whole)
+    return responses.figures(whole, len(problems)) | averaged | _by_task(problems, verdicts)
 
 
 def _by_task(problems: Sequence[Problem], verdicts: Sequence[Verdict]) -> dict[str, float]:

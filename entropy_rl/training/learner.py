@@ -43,14 +43,20 @@ class Placement:
         return _shardings(self.state)
 
 
-def place(mesh: Mesh, policy: Policy, optimizer: AdamW, with_reference: bool, with_critic: bool = False) -> Placement:
-    """Shapes and shardings of the state of a policy; computes no parameter."""
+def place(
+    mesh: Mesh, policy: Policy, optimizer: AdamW, with_reference: bool, with_critic: bool = False, controllers: Any = ()
+) -> Placement:
+    """Shapes and shardings of the state of a policy; computes no parameter.
+
+    Args:
+      controllers: states of closed loops before the first step.
+    """
     shapes = jax.eval_shape(policy.init, jax.random.key(0))
     whole = _with_shardings(shapes, sharding.parameter_shardings(mesh, policy.logical_axes(), shapes))
     base, adapters = lora.split(whole)
     params = jax.tree.map(_in_float32, adapters) if adapters else base
     width = critic_width(policy, shapes) if with_critic else 0
-    state = jax.eval_shape(lambda p: new_state(p, optimizer, with_reference, width), params)
+    state = jax.eval_shape(lambda p: new_state(p, optimizer, with_reference, width, controllers), params)
     state = dataclasses.replace(state, frozen=base if adapters else None)
     placed = _with_shardings(state, sharding.state_shardings(mesh, whole, state))
     return Placement(mesh, params, base, placed, _rollout_params(mesh, policy, shapes))
@@ -117,15 +123,18 @@ def saved(state: TrainState) -> TrainState:
     return dataclasses.replace(state, frozen=None)
 
 
-def new_state(params: Params, optimizer: AdamW, with_reference: bool, critic_width: int = 0) -> TrainState:
+def new_state(
+    params: Params, optimizer: AdamW, with_reference: bool, critic_width: int = 0, controllers: Any = ()
+) -> TrainState:
     """A learner that has taken no step; its reference policy, if wanted, is a copy of its parameters.
 
     Args:
       critic_width: D of the value head, which starts at value 0 everywhere; 0 for none.
+      controllers: states of closed loops.
     """
     reference = jax.tree.map(jnp.copy, params) if with_reference else None
     critic = {"kernel": jnp.zeros(critic_width), "bias": jnp.zeros(())} if critic_width else None
-    state = TrainState(jnp.int32(0), params, None, reference=reference, critic=critic)
+    state = TrainState(jnp.int32(0), params, None, controllers, reference, critic)
     optimizer = schedules.resolve(optimizer, state.step)
     return dataclasses.replace(state, opt_state=optimizer.transform().init(trained(state)))
 
@@ -148,12 +157,17 @@ def critic_width(policy: Policy, params: Params) -> int:
 
 
 def initialise(
-    placement: Placement, optimizer: AdamW, make_params: Callable[[], Params], with_reference: bool
+    placement: Placement,
+    optimizer: AdamW,
+    make_params: Callable[[], Params],
+    with_reference: bool,
+    controllers: Any = (),
 ) -> TrainState:
     """The first state, every array made on or moved to its devices; it has a critic if the placement has.
 
     Args:
       make_params: gives the policy's parameters, adapters among them if it has any; they are not kept twice.
+      controllers: states of closed loops, as the placement was told.
     """
     whole, frozen = make_params(), None
     if placement.state.frozen is not None:
@@ -163,7 +177,7 @@ def initialise(
     del whole
     width = 0 if placement.state.critic is None else placement.state.critic["kernel"].shape[0]
     make = jax.jit(
-        lambda p: new_state(p, optimizer, with_reference, width),
+        lambda p: new_state(p, optimizer, with_reference, width, controllers),
         out_shardings=saved(placement.state_shardings),
         donate_argnums=0,
     )

@@ -30,7 +30,7 @@ from entropy_rl.training.session import Session, open_session
 from entropy_rl.training.update import MARKS
 from entropy_rl.training.warm_up import compile_ahead
 from entropy_rl.training.workdirs import Run
-from entropy_rl.types import Experience
+from entropy_rl.types import Array, Experience
 
 
 def run(
@@ -128,13 +128,15 @@ def train_step(session: Session) -> None:
         del params  # what rollouts read makes room for the update
         clock.lap("time/reward")
         session.step += 1
-        experience = _experience(session, trained)
+        observed = session.closed_loop.observe(session.state, batch.readings)
+        experience = _experience(session, trained, observed.numbers)
         session.stop.point()
     except Leaving:
         session.rewind(before)
         raise
+    session.state = dataclasses.replace(session.state, controllers=observed.states)
     account = session.ledger.open(session.state) if session.is_due(config.ledger.every) else None
-    measured = moved | batch.figures | trained.figures | _update(session, experience, account)
+    measured = moved | batch.figures | observed.figures | trained.figures | _update(session, experience, account)
     clock.lap("time/update")
     if account is not None:
         measured |= session.ledger.close(account, session.state, experience, session.step)
@@ -211,11 +213,11 @@ def _refine(session: Session, params: Any, batch: Batch) -> Refined:
 
 
 @profiling.phase("experience")
-def _experience(session: Session, trained: Refined) -> Experience:
+def _experience(session: Session, trained: Refined, controlled: Mapping[str, Array]) -> Experience:
     config, requires = session.config, session.config.loss.requires
     rollout, verdicts = trained.rollout, trained.verdicts
     values = session.values(session.params, session.state.critic, rollout) if config.with_critic else None
-    estimator = schedules.resolve(config.advantages, session.state.step)
+    estimator = schedules.resolve(config.advantages, session.state.step, controlled)
     experience = build_experience(
         rollout, rewards_of(verdicts), is_correct(verdicts), estimator, requires, session.task, values
     )

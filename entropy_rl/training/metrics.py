@@ -46,6 +46,7 @@ entropy/token_mean                 | nats/token |          | at the sampling tem
 entropy/sequence_mean              | nats/token |          | the same, mean over responses of their own token means
 entropy_unit/token_mean            | nats/token |          | at temperature 1, mean over sampled tokens
 entropy_unit/sequence_mean         | nats/token |          | the same, mean over responses of their own token means
+entropy_unit/standard_error        | nats/token |          | of entropy_unit/token_mean, over prompts
 response/length_mean               | tokens     |          | mean over responses
 response/length_max                | tokens     |          | the longest response
 rollout/utilisation                | share      |          | of the rows computed while sampling: those still going on
@@ -59,6 +60,16 @@ mismatch/logprob_abs_mean          | nats       | first    | update's and sample
 mismatch/logprob_abs_max           | nats       | first    | the largest such difference
 mismatch/effective_sample_size     | share      | first    | of the importance weights that would correct it
 update/tokens                      | tokens     | sum      | valid response tokens
+controller/<name>/target           | nats/token |          | what a closed loop holds the entropy at
+controller/<name>/entropy          | nats/token |          | what it read: the rollout's at temperature 1
+controller/<name>/saturated        | 0 or 1     |          | at its end, and more is asked; of a loop: all its actuators
+controller/<name>/output           | the number's |        | what an actuator, <loop>/<actuator>, is set to from now on
+controller/<name>/gain             | nats/step  |          | believed change of log entropy per step at its full effort
+controller/<name>/estimate         | nats/token |          | what the controller believes it is, readings smoothed
+controller/<name>/drift            | nats/step  |          | believed change of log entropy per step without any effort
+controller/<name>/integral         | nats*steps |          | sum of errors of a proportional-integral controller
+controller/<name>/stored           | effort     |          | of a stepwise controller, also while it is not applied
+controller/<name>/floor            | nats/token |          | the lowest target of a budget, from the forecast
 reference/kl                       | nats/token | mean     | k3 of log pi - log pi_ref, mean over tokens
 reference/reset                    | 0 or 1     |          | the reference was set to the policy before this step
 value/loss                         | score^2    | mean     | of the value head, as it enters the loss

@@ -60,11 +60,25 @@ def figures(responses: Sequence[Response], prompts: int) -> dict[str, float]:
     ):
         measured[f"{name}/token_mean"] = float(sums.sum() / max(lengths.sum(), 1))
         measured[f"{name}/sequence_mean"] = float((sums / np.maximum(lengths, 1)).mean())
+    _, measured["entropy_unit/standard_error"] = unit_entropy(responses, prompts)
     return measured | {
         "response/length_mean": float(lengths.mean()),
         "response/length_max": float(lengths.max()),
         "response/truncated": float(1.0 - np.mean([response.finished for response in responses])),
     }
+
+
+def unit_entropy(responses: Sequence[Response], prompts: int) -> tuple[float, float]:
+    """Token mean at temperature 1 and its standard error, nats: of a ratio of sums, whose draws are the P `prompts`.
+
+    error = sqrt(P / (P - 1) sum_p (S_p - mean L_p)^2) / sum_p L_p,   S_p nats and L_p tokens of a prompt
+    """
+    lengths = np.array([response.length for response in responses], np.float64).reshape(prompts, -1).sum(axis=1)
+    sums = np.array([response.unit_entropy for response in responses], np.float64).reshape(prompts, -1).sum(axis=1)
+    tokens = max(lengths.sum(), 1.0)
+    mean = sums.sum() / tokens
+    spread = ((sums - mean * lengths) ** 2).sum() * prompts / max(prompts - 1, 1)
+    return float(mean), float(np.sqrt(spread) / tokens)
 
 
 def _reward_figures(responses: Sequence[Response], prompts: int) -> dict[str, float]:

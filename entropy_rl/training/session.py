@@ -15,6 +15,7 @@ from absl import logging
 from etils import epath
 
 from entropy_rl import overrides
+from entropy_rl.closed_loop import loop as loops
 from entropy_rl.config import Config
 from entropy_rl.parallel.devices import concrete
 from entropy_rl.parallel.mesh import make_mesh
@@ -27,6 +28,7 @@ from entropy_rl.training import (
     alarms,
     checkpoints,
     checksums,
+    closed_loop,
     collect,
     display,
     goodput,
@@ -89,6 +91,7 @@ class Session:
     values: Values
     references: references.Keeper
     ledger: ledger.Keeper
+    closed_loop: closed_loop.Keeper
     state: TrainState
     checkpoints: checkpoints.Checkpoints
     writers: writers.Writers
@@ -231,7 +234,9 @@ def open_session(config: Config, folder: epath.Path, bases: str | None) -> Itera
         stack.callback(store.close)
         screen = stack.enter_context(display.Display(config.name, config.steps))
         with_reference = config.reference is not None
-        placement = learner.place(mesh, config.policy, config.optimizer, with_reference, config.with_critic)
+        placement = learner.place(
+            mesh, config.policy, config.optimizer, with_reference, config.with_critic, loops.start(config.closed_loop)
+        )
         watch = memory.watch(config, placement, folder)
         bases_folder = epath.Path(bases) if bases else folder.parent / "bases"
         with watch.explained():
@@ -258,7 +263,8 @@ def _build(
     account: dict[str, Any] | None = None
     if store.latest_step() is None:
         make = functools.partial(starting.params, config, placement, bases, screen.show_warm_start)
-        state, step = learner.initialise(placement, config.optimizer, make, with_reference), 0
+        controllers = loops.start(config.closed_loop)
+        state, step = learner.initialise(placement, config.optimizer, make, with_reference, controllers), 0
     else:
         restored = store.restore(learner.saved(placement.state))
         state, step = restored.state, restored.step
@@ -288,6 +294,7 @@ def _build(
         watch.during("rescoring", compiled_values(config.policy, pieces, config.update.buckets)),
         references.Keeper(config.reference, config.optimizer, placement.state_shardings, remembered),
         ledger.Keeper(config, placement, watch),
+        closed_loop.Keeper(config.closed_loop, placement.state_shardings.controllers),
         state, store, writers.Writers(folder, resume_step=told, tracker=_tracker(config, folder)),
         alarm, screen, problems, step=step,
         goodput=goodput.resumed(folder, account), **resumed,

@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from entropy_rl.closed_loop.loop import numbers
 from entropy_rl.losses.policy_loss import Plan, PolicyLoss
 from entropy_rl.ops import discriminator, nucleus, partition, schedules
 from entropy_rl.ops import logprobs as scoring
@@ -112,7 +113,7 @@ def update(
     Args:
       state: of the learner.
       experience: whole groups.
-      loss, optimizer: their numbers may be schedules of `state.step`.
+      loss, optimizer: their numbers may be schedules of `state.step`, or set by loops in `state.controllers`.
       key: of this mini-batch.
       policy: the model that the state belongs to.
       micro_batches: pieces that the gradient is accumulated over; the result does not depend on it.
@@ -123,7 +124,7 @@ def update(
       The next state, and scalar metrics (see training/metrics.py); with them under MARKS, if `marked`, the [B, T] of
       `token_metrics.marks`.
     """
-    loss, optimizer = schedules.resolve((loss, optimizer), state.step)
+    loss, optimizer = schedules.resolve((loss, optimizer), state.step, numbers(state.controllers))
     weights = learner.trained(state)
 
     def score(weights: Params, part: Experience) -> Scores:

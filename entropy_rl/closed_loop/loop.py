@@ -1,0 +1,131 @@
+"""One loop: where entropy is measured, what it should be, who decides and what is turned. Pure and traced."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import flax.struct
+import jax.numpy as jnp
+
+from entropy_rl.closed_loop.controllers import Reading
+from entropy_rl.closed_loop.self_tuning import SelfTuning
+from entropy_rl.closed_loop.targets import UNKNOWN, Moment
+from entropy_rl.ops.schedules import Controlled
+from entropy_rl.types import Array
+
+
+@flax.struct.dataclass
+class Everything:
+    """All responses of the step."""
+
+
+@flax.struct.dataclass
+class OfDifficulty:
+    """Responses to prompts whose mean accuracy in this step lies in [low, high]: the hard ones, or the easy ones.
+
+    A step without such a prompt leaves the loop as it was.
+    """
+
+    low: float = flax.struct.field(pytree_node=False, default=0.0)
+    high: float = flax.struct.field(pytree_node=False, default=0.5)
+
+
+@flax.struct.dataclass
+class OfTask:
+    """Responses to one task of a mixture, by its label."""
+
+    label: str = flax.struct.field(pytree_node=False)
+
+
+@flax.struct.dataclass
+class EntropyLoop:
+    """Holds the entropy at a target by moving numbers within their limits.
+
+    Attributes:
+      target: of targets.py.
+      actuators: in the order in which they are used; each stands somewhere in the config too.
+      controller: how errors become efforts.
+      measured: on which responses: `Everything`, `OfDifficulty` or `OfTask`.
+      name: in metrics, controller/<name>/..., and in the state.
+    """
+
+    target: Any
+    actuators: tuple[Controlled, ...]
+    controller: Any = SelfTuning()
+    measured: Any = Everything()
+    name: str = flax.struct.field(pytree_node=False, default="entropy")
+
+    def validate(self) -> None:
+        """Raises ValueError that names the field, the rule and the remedy."""
+        if not self.actuators:
+            raise ValueError(f"closed loop {self.name!r} has no actuators; give it a Controlled(...), such as a bonus")
+        for part in (self.target, *self.actuators):
+            part.validate()
+        self.controller.validate(self.actuators)
+
+
+@flax.struct.dataclass
+class LoopState:
+    """What a loop remembers; all arrays."""
+
+    step: Array  # int32: readings so far
+    initial: Array  # nats, of the first reading
+    target: Array  # nats, of the last reading
+    floor: Array  # nats, of the last forecast; UNKNOWN before
+    numbers: dict[str, Array]  # what its actuators are set to
+    controller: Any
+
+
+def start(loops: Sequence[EntropyLoop]) -> Any:
+    """States before the first step, by the loop's name; () without loops."""
+    return {
+        loop.name: LoopState(
+            jnp.int32(0), jnp.float32(0), jnp.float32(0), jnp.float32(UNKNOWN),
+            {actuator.name: jnp.asarray(actuator.rest, jnp.float32) for actuator in loop.actuators},
+            loop.controller.start(loop.actuators),
+        )
+        for loop in loops
+    } or ()  # fmt: skip
+
+
+def numbers(states: Any) -> dict[str, Array]:
+    """What every controlled number is now: the argument of `schedules.resolve`."""
+    return {name: value for state in (states or {}).values() for name, value in state.numbers.items()}
+
+
+def observe(
+    loops: Sequence[EntropyLoop], states: Any, measured: Mapping[str, tuple[Array, Array]]
+) -> tuple[Any, dict[str, Array]]:
+    """What the loops make of a step's entropies: the next states, and metrics.
+
+    Args:
+      measured: by the loop's name, (entropy, standard error) in nats; a loop that is missing had nothing to read.
+    """
+    moved, figures = dict(states), {}
+    for loop in loops:
+        if loop.name in measured:
+            moved[loop.name], mine = _observe(loop, states[loop.name], *measured[loop.name])
+            figures |= {f"controller/{loop.name}/{name}": value for name, value in mine.items()}
+    return moved, figures
+
+
+def _observe(loop: EntropyLoop, state: LoopState, entropy: Array, error: Array) -> tuple[LoopState, dict[str, Array]]:
+    first = state.step == 0
+    initial = jnp.where(first, entropy, state.initial)
+    entropy = jnp.maximum(entropy, 1e-6)  # of a policy that is sure of everything; its logarithm is taken
+    moment = Moment(state.step, initial, jnp.where(first, initial, state.target), state.floor)
+    target = loop.target(moment)
+    ahead = loop.target(moment.replace(step=state.step + 1, previous=target))
+    controller, efforts = loop.controller(state.controller, Reading(entropy, error, target, ahead), loop.actuators)
+    settings = {one.name: one.number(efforts.values[place]) for place, one in enumerate(loop.actuators)}
+    figures = {"target": target, "entropy": entropy, "saturated": jnp.all(efforts.saturated).astype(jnp.float32)}
+    told = loop.controller.figures(controller)
+    for name, value in told.items():
+        if value.ndim == 0:
+            figures[name] = value
+    for place, one in enumerate(loop.actuators):
+        figures[f"{one.name}/output"] = settings[one.name]
+        figures[f"{one.name}/saturated"] = efforts.saturated[place].astype(jnp.float32)
+        figures |= {f"{one.name}/{name}": value[place] for name, value in told.items() if value.ndim == 1}
+    return LoopState(state.step + 1, initial, target, state.floor, settings, controller), figures

@@ -1,0 +1,83 @@
+"""Closed loops in a run: read after each rollout, carried out by the update that follows and by the next rollout."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from entropy_rl.closed_loop.loop import EntropyLoop, OfDifficulty, OfTask, numbers, observe
+from entropy_rl.ops import schedules
+from entropy_rl.parallel.rows import settled
+from entropy_rl.problem import Problem
+from entropy_rl.rewards.reward import raw_accuracy
+from entropy_rl.tasks.mixture import LABEL
+from entropy_rl.training.responses import Response, unit_entropy
+from entropy_rl.types import Array, TrainState
+
+Readings = Mapping[str, tuple[float, float]]  # (entropy, standard error) in nats, by the loop's name
+
+
+@dataclasses.dataclass(frozen=True)
+class Observed:
+    """What the loops make of a rollout: their next states, the numbers of the update, and metrics."""
+
+    states: Any
+    numbers: dict[str, Array]
+    figures: dict[str, float]
+
+
+class Keeper:
+    """The loops of a run, as one small program."""
+
+    def __init__(self, loops: Sequence[EntropyLoop], shardings: Any = None) -> None:
+        """Args:
+        shardings: of the states; the update finds them where it left them, and is not compiled again.
+        """
+        self._loops = tuple(loops)
+        self._observe = jax.jit(observe, out_shardings=None if shardings is None else (shardings, None))
+
+    def observe(self, state: TrainState, readings: Readings) -> Observed:
+        """What follows from the entropies of a rollout; nothing is changed."""
+        if not self._loops:
+            return Observed((), {}, {})
+        measured = {name: (np.float32(mean), np.float32(error)) for name, (mean, error) in readings.items()}
+        states, figures = settled(self._observe(self._loops, state.controllers, measured))
+        return Observed(states, numbers(states), {name: float(v) for name, v in jax.device_get(figures).items()})
+
+
+def readings(loops: Sequence[EntropyLoop], responses: Sequence[Response], problems: Sequence[Problem]) -> Readings:
+    """The entropies that loops look at, of everything that a step sampled; those with nothing to look at are left out.
+
+    Args:
+      responses: of all processes; the responses to a problem are adjacent.
+      problems: that were asked.
+    """
+    size = len(responses) // max(len(problems), 1)
+    found = {}
+    for loop in loops:
+        groups = [responses[number * size : (number + 1) * size] for number in range(len(problems))]
+        chosen = [group for group, problem in zip(groups, problems, strict=True) if _is_read(loop, group, problem)]
+        if chosen:
+            found[loop.name] = unit_entropy([response for group in chosen for response in group], len(chosen))
+    return found
+
+
+def _is_read(loop: EntropyLoop, group: Sequence[Response], problem: Problem) -> bool:
+    match loop.measured:
+        case OfTask(label=label):
+            return problem.metadata.get(LABEL) == label
+        case OfDifficulty(low=low, high=high):
+            decided = [raw_accuracy(response.verdict) for response in group if not response.undecided]
+            return bool(decided) and low <= float(np.mean(decided)) <= high
+    return True
+
+
+def sampling_temperature(temperature: Any, state: TrainState) -> float:
+    """That of the next rollout: a number, a schedule of optimiser steps, or what a loop says."""
+    if isinstance(temperature, int | float):
+        return temperature
+    return float(schedules.resolve(temperature, state.step, numbers(state.controllers)))
