@@ -17,7 +17,7 @@ from jax.sharding import Mesh
 from entropy_rl.models import flops
 from entropy_rl.models.decoder import Decoder
 from entropy_rl.parallel import devices as hardware
-from entropy_rl.parallel.rows import local_rows
+from entropy_rl.parallel.rows import local_rows, team
 from entropy_rl.types import Rollout
 
 
@@ -39,6 +39,8 @@ def figures(
 ) -> dict[str, float]:
     """Shares of the peak, of the rows and devices of this process; {} where nobody says what a device can do.
 
+    Where "tensor" reaches over hosts, several processes hold the same rows and share the work on them.
+
     Args:
       policy: of which the operations are counted.
       sampled: what was sampled, in the pieces in which it was.
@@ -46,20 +48,20 @@ def figures(
       seconds: that were spent on "rollout" and "update".
       mesh: of all devices.
     """
-    mine = _own(mesh)
-    peak = hardware.peak(mine[0])
+    peak = hardware.peak(mesh.devices.flat[0])
     if peak is None:
         return {}
-    replicas = max(len(mine) // mesh.shape["tensor"], 1)  # of the weights, each sampling rows of its own
+    devices = len(_own(mesh)) * len(team(mesh).members)  # that worked on these rows
+    replicas = max(devices // mesh.shape["tensor"], 1)  # of the weights, each sampling rows of its own
     forward = sum(flops.forward(policy, one.prompts, one.responses) for one in sampled)
     read = sum(flops.decode_bytes(policy, one.prompts, one.responses, replicas) for one in sampled)
     both = epochs * flops.update(policy, trained.prompts, trained.responses)
     measured = {}
     if seconds.get("rollout"):
-        measured["speed/rollout_mfu"] = forward / seconds["rollout"] / len(mine) / peak.flops
-        measured["speed/rollout_bandwidth"] = read / seconds["rollout"] / len(mine) / peak.bandwidth
+        measured["speed/rollout_mfu"] = forward / seconds["rollout"] / devices / peak.flops
+        measured["speed/rollout_bandwidth"] = read / seconds["rollout"] / devices / peak.bandwidth
     if seconds.get("update"):
-        measured["speed/update_mfu"] = both / seconds["update"] / len(mine) / peak.flops
+        measured["speed/update_mfu"] = both / seconds["update"] / devices / peak.flops
     return measured
 
 

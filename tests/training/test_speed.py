@@ -1,5 +1,8 @@
 """Rates and shares against arithmetic done by hand."""
 
+import types
+from typing import Any, cast
+
 import jax
 import numpy as np
 import pytest
@@ -8,6 +11,7 @@ from entropy_rl.models import flops
 from entropy_rl.models.decoder import Decoder
 from entropy_rl.parallel import devices
 from entropy_rl.parallel.mesh import MeshShape, make_mesh
+from entropy_rl.parallel.rows import Team
 from entropy_rl.training import metrics, speed
 from entropy_rl.training.speed import Lengths
 
@@ -31,6 +35,16 @@ def test_shares_are_of_the_model_s_work_over_time_and_peak(mesh, monkeypatch):
     assert found["speed/rollout_bandwidth"] == pytest.approx(read / 0.5 / 1e5)
     assert found["speed/update_mfu"] == pytest.approx(2 * 3 * forward / 0.25 / 1e6)
     metrics.check_names(found)
+
+
+def test_hosts_that_hold_the_same_rows_share_the_work_on_them(mesh, monkeypatch):
+    monkeypatch.setattr(devices, "peak", lambda device: devices.Peak(flops=1e6, bandwidth=1e5))
+    seconds = {"rollout": 0.5, "update": 0.25}
+    alone = speed.figures(POLICY, SAMPLED, TRAINED, 1, seconds, mesh)
+    monkeypatch.setattr(speed, "team", lambda mesh: Team(0, 1, (0, 1)))
+    over_both = types.SimpleNamespace(devices=mesh.devices, shape={"tensor": 2})
+    shared = speed.figures(POLICY, SAMPLED, TRAINED, 1, seconds, cast(Any, over_both))
+    assert shared == pytest.approx({name: share / 2 for name, share in alone.items()})
 
 
 def test_no_share_is_claimed_of_a_device_that_nobody_knows(mesh):
