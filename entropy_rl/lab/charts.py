@@ -74,12 +74,19 @@ class Chart:
 
 
 def draw(
-    title: str, x_axis: Axis, y_axis: Axis, lines: Sequence[Line], height: int = HEIGHT, nearest: str = "x"
+    title: str,
+    x_axis: Axis,
+    y_axis: Axis,
+    lines: Sequence[Line],
+    height: int = HEIGHT,
+    nearest: str = "x",
+    letters: int = 0,
 ) -> Chart:
     """Draws lines; the label of each stands at its end, moved up or down so that none covers another.
 
     Args:
       nearest: what the hover shows: "x", every line at the step under the pointer; "xy", the one nearest point.
+      letters: leave room for labels of so many at least: charts below each other then have one width.
     """
     title = visible(title, 120)
     lines = [line.thinned() for line in lines]
@@ -87,7 +94,7 @@ def draw(
         lines = [line.kept(line.y > 0) for line in lines]
     lines = [line for line in lines if len(line.x)]
     labelled = _with_room([line for line in lines if line.label], height)
-    longest = max((min(len(line.label), LABEL_LETTERS) for line in labelled), default=0)
+    longest = max([min(len(line.label), LABEL_LETTERS) for line in labelled] + [letters])
     right = WIDTH - (longest * LETTER_WIDTH + 16 if longest else 24)
     measured = [line for line in lines if line.style not in UNMEASURED]
     x_scale = make_scale([line.x for line in lines], x_axis, LEFT, right)

@@ -82,7 +82,8 @@ def tick_text(value: float, axis: Axis) -> str:
         mantissa, exponent = f"{value:.3e}".split("e")
         mantissa = mantissa.rstrip("0").rstrip(".")
         return f"{'' if mantissa == '1' else mantissa + '·'}10{_superscript(int(exponent))}"
-    return f"{value:.6g}" if abs(value) < 10_000 else f"{value:,.0f}".replace(",", "\u202f")
+    text = f"{value:.6g}" if abs(value) < 10_000 else f"{value:,.0f}".replace(",", "\u202f")
+    return text.replace("-", "−")
 
 
 def json_scale(scale: Scale, axis: Axis) -> dict:

@@ -39,10 +39,12 @@ def test_the_parts_of_the_ledger_add_up_to_the_whole_and_stand_for_the_steps_bet
     assert whole["y"][-1] == pytest.approx(0.9 * fall, abs=0.02)
 
 
-def test_the_ledgers_table_tells_how_well_the_first_order_and_the_proxies_do(groups):
-    (table,) = ledger.section(groups).tables
+def test_the_ledgers_tables_tell_how_well_the_first_order_and_the_proxies_do(groups):
+    table, kinds = ledger.section(groups).tables
     (row,) = table.rows  # the run without a ledger has no row
-    assert row[1:3] == ["0.980", "1.020"] and float(row[4]) > float(row[5]) > 0.4
+    assert float(row[1]) > 0.99 and float(row[2]) == pytest.approx(1 / 0.9, abs=0.01) and row[3] == "0.980"
+    assert float(row[5]) > float(row[6]) > 0.4
+    assert kinds.header[2] == "execution" and kinds.rows[0][2].startswith("−0.") and kinds.rows[0][1] == "+0.000"
 
 
 def test_the_loop_shows_target_entropy_actuators_and_saturation_in_one_panel(groups):
