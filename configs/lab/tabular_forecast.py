@@ -40,7 +40,7 @@ def ahead(rival: str) -> Figure:
 def get_study() -> Study:
     return _tabular.study(
         "forecast",
-        claim="Fitted to the first 36 of 236 steps, the law predicts the rest to .9 points (mathematics) and 1.2 (code)",
+        claim="Fitted to the first 36 of 236 steps, the law predicts the rest to .9 points (maths) and 1.2 (code)",
         source=_tabular.PAPER,
         rows=(5,),
         note="Published with the later entropies given. Here nothing of the rest is: 120 steps of sampled accuracy and "
