@@ -35,6 +35,7 @@ from entropy_rl.types import Array, Params, Policy, Rollout
 
 FILE = "probe.npz"
 FORKS = 8000  # in 1 / 10,000: above it lie the forks
+SCORED = ("prompts", "prompt_mask", "responses", "response_mask", "temperature")  # what scoring reads of a rollout
 RARE = (0.01, 0.1)  # probability of a rare token; below the first it counts as gone
 
 Figures = dict[str, Array]
@@ -76,7 +77,7 @@ class Probe:
         kept = _whole(mesh, {"prompts": rollout.prompts, "prompt_mask": rollout.prompt_mask}, groups)
         by_rows = {name: getattr(rollout, name) for name in ("responses", "response_mask", "temperature")}
         kept |= _whole(mesh, by_rows | {"correct": correct}, groups * config.rollout.responses)
-        logprobs, entropies = self._score(params, _placed(mesh, kept).asked)
+        logprobs, entropies = self._score(params, unscored(_placed(mesh, kept).asked))
         kept |= _whole(mesh, {"logprobs": logprobs, "entropies": entropies}, len(kept["correct"]))
         if jax.process_index() == 0:
             written = io.BytesIO()
@@ -100,8 +101,7 @@ class Probe:
             return {}
         rows = self._rows
         assert rows is not None
-        unscored = rows.asked.replace(logprobs=None, entropies=None)  # pyright: ignore[reportAttributeAccessIssue]
-        found = self._compare(*self._score(params, unscored), rows)
+        found = self._compare(*self._score(params, unscored(rows.asked)), rows)
         told = {f"probe/{name}": float(value) for name, value in jax.device_get(found).items()}
         without = () if told["probe/rare_tokens"] else ("probe/rare_survival", "probe/rare_log_ratio")
         return {name: value for name, value in told.items() if name not in without}
@@ -155,6 +155,12 @@ def compared(logprobs: Array, entropies: Array, rows: Rows) -> Figures:
         "rare_survival": masked.mean(jnp.exp(logprobs) >= RARE[0], rare),
         "rare_log_ratio": masked.mean(logprobs - first.logprobs, rare),
     }
+
+
+def unscored(sampled: Rollout) -> Rollout:
+    """What scoring reads of a rollout, or its shapes; the rest is absent."""
+    unread = {field.name: None for field in dataclasses.fields(Rollout) if field.name not in SCORED}
+    return dataclasses.replace(sampled, **unread)  # pyright: ignore[reportArgumentType]
 
 
 def _whole(mesh: Mesh, arrays: Mapping[str, Any], count: int) -> dict[str, np.ndarray]:

@@ -23,7 +23,7 @@ from entropy_rl.references import EmaReference, ResetReference
 from entropy_rl.rollout import buckets
 from entropy_rl.rollout.engine import Engine
 from entropy_rl.rollout.generation import generate
-from entropy_rl.training import experience, judging, learner, ledger, length_buckets, references
+from entropy_rl.training import experience, judging, learner, ledger, length_buckets, probe, references
 from entropy_rl.training.engines import make_engine
 from entropy_rl.training.update import compiled_proxy, compiled_rescore, compiled_update, compiled_values
 from entropy_rl.types import Array, Experience, Params, Rollout
@@ -285,6 +285,9 @@ class _Run:
             "ledger", UPDATE, "scoring", function, arguments, self.mesh, {}, 1 / every, beside, groups,
             2 * groups * self.engine.group_size, self.engine.prompt_tokens, length,
         )  # fmt: skip
+        if config.ledger.probe:
+            asked = probe.unscored(self.sampled(self.engine, groups))
+            yield self.scored("probe", probe.compiled_scores(config, self.mesh), (self.params, asked), 0.0, groups)
 
     def fields(self) -> frozenset[str]:
         """Optional fields of the experience that an update gets."""
