@@ -13,7 +13,7 @@ from entropy_rl.lab.verdicts import Figure
 from entropy_rl.phases import EvaluationConfig, Ledger
 
 CHANGE, FIRST_ORDER = "ledger/change", "ledger/first_order"
-RATES = (3e-5, 1e-4, 3e-4, 1e-3, 3e-3)
+RATES = (3e-5, 3e-4, 1e-3, 3e-3)
 
 
 def grpo() -> Config:
@@ -28,15 +28,15 @@ def lp_reg() -> Config:
 
 
 def at_rate(learning_rate: float) -> Config:
-    """60 steps at another learning rate."""
+    """30 steps at another learning rate."""
     config = countdown_grpo.get_config()
     return dataclasses.replace(
         config,
         name=f"countdown_ledger_rate{learning_rate:g}",
         optimizer=dataclasses.replace(config.optimizer, learning_rate=learning_rate),
         evaluation=EvaluationConfig(every=0, problems=64, test_problems=64),
-        ledger=Ledger(every=2, rows=0),
-        steps=60,
+        ledger=Ledger(every=1, rows=0),
+        steps=30,
     )
 
 

@@ -1,4 +1,4 @@
-"""Lemma 1 in a transformer: the change of entropy at visited states and its first order, at five learning rates.
+"""Lemma 1 in a transformer: the change of entropy at visited states and its first order, at four learning rates.
 
 Run:  python -m entropy_rl.experiment --config=configs/lab/ledger_lemma.py --workdir=runs/lab
 """
@@ -21,7 +21,7 @@ def get_study() -> Study:
         claim="at each state, the change of entropy is -Cov(log pi, change of the logits) to first order",
         source=PAPER,
         rows=(9,),
-        note="Before and after all four optimiser steps of a rollout, at all of its states, every second step of 60. "
+        note="Before and after all four optimiser steps of a rollout, at all of its states, in each of 30 steps. "
         "The published figure compares curves by eye; the bars are the lab's.",
         bars=(
             Bar("correlation over the states of a step, smallest rate", mean(SMALL, OVER_STATES), low=0.95),

@@ -106,7 +106,9 @@ def start(session: Session) -> None:
     clock = metrics.Stopwatch()
     figures = _evaluate(session, "test").figures("test")
     session.validation = _evaluate(session, "validation").metrics("validation")
-    session.record(session.validation)
+    if session.probe is not None:
+        session.probe.begin(session.publish(session.params), session.params)
+    session.record(session.validation | _probed(session))
     session.references.observe(session.validation)
     session.base = figures
     session.goodput.count(clock.laps()["time/step"])
@@ -162,7 +164,7 @@ def conclude(session: Session, clock: metrics.Stopwatch) -> None:
     measured = dict(pending["measured"])
     if session.is_due(config.evaluation.every):
         session.validation = _evaluate(session, "validation").metrics("validation")
-        measured |= session.validation
+        measured |= session.validation | _probed(session)
         clock.lap("time/evaluation")
     if pending["samples"]:
         session.writers.write_samples(pending["samples"])
@@ -176,6 +178,9 @@ def conclude(session: Session, clock: metrics.Stopwatch) -> None:
     resets = session.references.decide(measured)
     if (resets or session.is_due(config.checkpoint.every)) and session.step < config.steps:
         session.save()
+def _probed(session: Session) -> dict[str, float]:
+    """What has become of the first policy's answers; {} where nobody asks."""
+    return session.probe.figures(session.params) if session.probe is not None else {}
 
 
 def finish(session: Session) -> Run:

@@ -114,6 +114,12 @@ ledger/proxy/covariance            | nats       |          | proxy: of log-proba
 ledger/proxy/discriminator         | nats       |          | proxy: pi (log pi + H) A, mean over sampled tokens
 ledger/covariance/top_<percent>    | nats       |          | mean covariance of the top percent of the batch's tokens
 ledger/covariance/accuracy_<k>of8  | nats       |          | mean covariance within the groups of that accuracy
+probe/fork_overlap                 | share      |          | of the base's forks in its own answers: those still forks
+probe/fork_entropy                 | nats/token |          | mean over the base's forks
+probe/entropy                      | nats/token |          | mean over all states of the base's answers
+probe/rare_tokens                  | tokens     |          | of right answers, to which the base gave 1 to 10 %
+probe/rare_survival                | share      |          | of these, those that still have at least 1 %
+probe/rare_log_ratio               | nats       |          | mean change of their log-probability
 <split>/pass@<k>                   | share      |          | chance that one of k samples is right, mean over problems
 <split>/avg@<k>                    | share      |          | right samples among k, mean over problems
 <split>/maj@<k>                    | share      |          | majority votes of k samples that are right

@@ -38,6 +38,7 @@ from entropy_rl.training import (
     ledger,
     memory,
     metrics,
+    probe,
     profiling,
     provenance,
     references,
@@ -110,6 +111,7 @@ class Session:
     goodput: goodput.Goodput = dataclasses.field(default_factory=lambda: goodput.Goodput(time.time()))
     profiler: profiling.Profiler = dataclasses.field(default_factory=profiling.Profiler)
     pool: Pool | None = None  # of workers that judge
+    probe: probe.Probe | None = None  # of the first policy's answers
     prepared: tuple[TrainState, Array, Array | None] | None = None  # checks of a state, under way
     saving: float | None = None  # seconds that the last save blocked; part of the next step's record
 
@@ -297,7 +299,8 @@ def _build(
         closed_loop.Keeper(config.closed_loop, placement.state_shardings.controllers),
         state, store, writers.Writers(folder, resume_step=told, tracker=_tracker(config, folder)),
         alarm, screen, problems, step=step,
-        goodput=goodput.resumed(folder, account), **resumed,
+        goodput=goodput.resumed(folder, account), probe=probe.of_run(config, engine, folder),
+        **resumed,
     )  # fmt: skip
 
 
