@@ -71,7 +71,8 @@ def _judge(study: Study, named: str) -> None:
 
     results = studies.results(study, _WORKDIR.value)
     found = study_results.record(study, results)
-    found["command"] = f"python -m entropy_rl.experiment --config={named}"
+    file = named if named.endswith(".py") else f"configs/lab/{named}.py"
+    found["command"] = f"python -m entropy_rl.experiment --config={file}"
     folder = epath.Path(_RESULTS.value or os.path.join(_WORKDIR.value, "results"))
     if chart := study_chart.draw(results, study.series, f"{study.name}: {study.claim}"):
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,174 @@
+"""docs/lab.md, made of the studies in configs/lab and of benchmarks/results/lab: claims, our figures, verdicts.
+
+Run:  python -m entropy_rl.experiment --config=all --judge_only --workdir=runs/lab --results=benchmarks/results/lab
+      python -m benchmarks.lab_page            (rewrites docs/lab.md)
+      python -m benchmarks.lab_page --check    (says whether it is up to date, and ends with status 1 if not)
+"""
+
+from __future__ import annotations
+
+import collections
+import json
+import pathlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from absl import app, flags
+
+from benchmarks.lab_rows import CLAIMS
+from entropy_rl import presets
+from entropy_rl.lab import verdicts
+from entropy_rl.lab.verdicts import Results
+from entropy_rl.training import study_results
+
+CHECK = flags.DEFINE_bool("check", False, "Change nothing.")
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PAGE, RESULTS = ROOT / "docs/lab.md", ROOT / "benchmarks/results/lab"
+ORDER = (verdicts.REPRODUCES, verdicts.PARTLY, verdicts.FAILS, verdicts.NOT_RUN)
+MET = {True: "yes", False: "no", None: "not measured"}
+
+Record = dict[str, Any]
+
+INTRODUCTION = """# The lab: published claims, and what became of them here
+
+Each study is a file in [configs/lab](../configs/lab): a claim, the arms and seeds that test it, and bars that were
+written before its runs. Runs are of the embedded tasks: Countdown with a policy of 104 thousand parameters, or a
+softmax table whose every quantity is a finite sum (the studies named tabular). They are small, so that anybody can
+repeat them; what holds here need not hold at 7B, and the other way round.
+
+* `python -m entropy_rl.experiment --config=NAME --workdir=runs/lab` runs a study, or goes on with it, and judges it.
+* `python -m entropy_rl.experiment --config=baseline_dynamics,covariance_verification,kl_cov_ablation` makes the three
+  first experiments: dynamics without control, covariance, KL-Cov at the published setting and at those of this scale.
+  At 7B they are [paper_qwen25_7b](../configs/paper_qwen25_7b.py) and
+  [paper_qwen25_7b_kl_cov](../configs/paper_qwen25_7b_kl_cov.py); [configs/paper](../configs/paper/README.md) lists all
+  runs of that paper, and that none of them was run.
+* An estimate is a mean over runs with its 95 % interval (Student's, over seeds; pairs of runs share base and seed).
+* The verdict: *reproduces* if every bar is met, *partly* if some are, *does not reproduce* if none is, and *not run*
+  until every planned run is finished. A bar asks for the mean or, where it says so, for the whole interval. Settings
+  were chosen on validation; figures are of the test, or of training where they say so.
+"""
+
+
+def main(argv: Sequence[str]) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments {argv[1:]}")
+    text = page(records())
+    if CHECK.value:
+        if not PAGE.exists() or PAGE.read_text() != text:
+            sys.stderr.write("docs/lab.md is not what the results say; run: python -m benchmarks.lab_page\n")
+            sys.exit(1)
+        return
+    PAGE.write_text(text)
+
+
+def records(folder: pathlib.Path = RESULTS) -> list[Record]:
+    """Every study's result, or what is planned where there is none yet."""
+    found = []
+    for name in presets.study_names():
+        path = folder / f"{name}.json"
+        if path.exists():
+            found.append(json.loads(path.read_text()))
+            continue
+        study = presets.load_study(name)
+        planned = study_results.record(study, Results({arm.name: {} for arm in study.arms}))
+        found.append(planned | {"command": f"python -m entropy_rl.experiment --config=configs/lab/{name}.py"})
+    return sorted(found, key=lambda one: (min(one["rows"], default=0), one["study"]))
+
+
+def page(found: Sequence[Record]) -> str:
+    """The whole page."""
+    parts = [INTRODUCTION, _summary(found), _claims(found), _studies(found), *(_section(one) for one in found)]
+    return "\n".join(parts)
+
+
+def best(found: Sequence[Record], row: int) -> list[Record]:
+    """The studies of a claim."""
+    return [one for one in found if row in one["rows"]]
+
+
+def _summary(found: Sequence[Record]) -> str:
+    count = collections.Counter(one["verdict"] for one in found)
+    judged = [row for row in CLAIMS if any(one["verdict"] != verdicts.NOT_RUN for one in best(found, row))]
+    counted = ", ".join(f"{count[word]} *{word}*" for word in ORDER if count[word])
+    return f"**{len(judged)} of {len(CLAIMS)} claims judged.** Of {len(found)} studies: {counted}.\n"
+
+
+def _claims(found: Sequence[Record]) -> str:
+    rows = [("", "claim", "studies and verdicts")]
+    for number, claim in CLAIMS.items():
+        studies = "; ".join(f"{_link(one)}: {_word(one)}" for one in best(found, number))
+        rows.append((str(number), claim, studies or "no study yet"))
+    return "## Claims\n\n" + table(rows)
+
+
+def _studies(found: Sequence[Record]) -> str:
+    rows = [("study", "experiment", "our figure", "asked", "verdict")]
+    for one in found:
+        bar = next((bar for bar in one["bars"] if bar["decisive"]), one["bars"][0])
+        runs, arms = one["runs"], len(one["arms"])
+        experiment = f"{arms} arm{'s' if arms > 1 else ''}, {runs['planned']} runs"
+        figure = f"{bar['figure']}: {study_results.text(bar['found'])}"
+        rows.append((_link(one), experiment, figure, bar["asked"], _word(one)))
+    return "## Studies\n\nOf each its first bar; all of them stand below.\n\n" + table(rows)
+
+
+def _section(one: Record) -> str:
+    bars = [("figure", "asked", "found", "met")]
+    for bar in one["bars"]:
+        met = MET[bar["met"]] if bar["decisive"] else "told"
+        bars.append((bar["figure"], bar["asked"] if bar["decisive"] else "", study_results.text(bar["found"]), met))
+    parts = [
+        f"## {one['study']}\n",
+        f"**Claim.** {one['claim']}.\n\n**Source.** {one['source']}.\n",
+        f"**Verdict.** {_word(one).capitalize()}.\n",
+        f"{one['note']}\n" if one["note"] else "",
+        f"```\n{one['command']}\n```\n",
+        table(bars),
+        _arms(one),
+    ]
+    if one.get("chart"):
+        parts.append(f"![{one['study']}](../benchmarks/results/lab/{one['chart']})\n")
+    if one["runs"]["finished"]:
+        parts.append(_origin(one["provenance"]))
+    return "\n".join(part for part in parts if part)
+
+
+def _arms(one: Record) -> str:
+    labels = list(dict.fromkeys(label for arm in one["arms"] for label in arm["figures"]))
+    rows = [("arm", "runs", *labels)]
+    for arm in one["arms"]:
+        cells = (study_results.text(arm["figures"][label]) if arm["figures"] else "not run" for label in labels)
+        rows.append((arm["arm"], str(len(arm["runs"])), *cells))
+    return table(rows)
+
+
+def _origin(provenance: Record) -> str:
+    commits = ", ".join(commit[:10] for commit in provenance["commits"]) or "not recorded"
+    hardware = ", ".join(provenance["hardware"]) or "not recorded"
+    versions = provenance["versions"]
+    named = ", ".join(f"{name} {versions[name]}" for name in ("jax", "flax", "optax") if name in versions)
+    hours = provenance["seconds"] / 3600
+    return f"Runs: {hours:.2f} h in all; commits {commits}; {hardware}{'; ' + named if named else ''}.\n"
+
+
+def _word(one: Record) -> str:
+    runs = one["runs"]
+    if one["verdict"] != verdicts.NOT_RUN:
+        return one["verdict"]
+    return f"not run ({runs['finished']} of {runs['planned']} runs)" if runs["finished"] else "not run"
+
+
+def _link(one: Record) -> str:
+    return f"[{one['study']}](#{one['study']})"
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Markdown, its first row the heading."""
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]]) + "\n"
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,89 @@
+"""docs/lab.md says what the results say."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+
+import pytest
+
+from benchmarks import lab_page
+from benchmarks.lab_rows import CLAIMS
+from entropy_rl import presets
+from entropy_rl.lab.verdicts import Bar, Estimate, Results
+from entropy_rl.study import Arm, Study
+from entropy_rl.training import study_results
+
+
+@dataclasses.dataclass(frozen=True)
+class Nothing:
+    name: str = "nothing"
+    seed: int = 0
+
+    def run(self, workdir: str) -> None: ...
+
+
+def record(name: str, verdict: str, rows: tuple[int, ...], finished: int = 3) -> dict:
+    bars = (
+        Bar("share | of something", lambda results: Estimate(0.5, 0.4, 0.6, 3), low=0.25),
+        Bar("beside it", lambda results: Estimate(), decisive=False),
+    )
+    study = Study(name, f"claim of {name}", "nobody", bars, (Arm("one", Nothing()),), rows)
+    found = study_results.record(study, Results({"one": {}}))
+    return found | {"verdict": verdict, "command": f"run {name}", "runs": found["runs"] | {"finished": finished}}
+
+
+FOUND = [record("first", "reproduces", (1, 2)), record("second", "partly", (2,)), record("third", "not run", (3,), 2)]
+
+
+def test_the_page_is_what_the_results_say():
+    """If this fails after a study was added or run: python -m benchmarks.lab_page."""
+    assert lab_page.PAGE.read_text() == lab_page.page(lab_page.records())
+
+
+def test_every_claim_has_a_row_and_its_studies():
+    text = lab_page.page(FOUND)
+    assert all(f"\n| {number} | {claim} | " in text for number, claim in CLAIMS.items()) and len(CLAIMS) == 41
+    assert f"| 2 | {CLAIMS[2]} | [first](#first): reproduces; [second](#second): partly |" in text
+    assert f"| 4 | {CLAIMS[4]} | no study yet |" in text
+
+
+def test_claims_are_counted_by_verdicts_and_not_by_studies():
+    text = lab_page.page(FOUND)
+    assert "**2 of 41 claims judged.** Of 3 studies: 1 *reproduces*, 1 *partly*, 1 *not run*." in text
+    assert f"| 3 | {CLAIMS[3]} | [third](#third): not run (2 of 3 runs) |" in text
+
+
+def test_a_section_holds_claim_source_command_figures_and_what_was_asked():
+    text = lab_page.page(FOUND)
+    section = text[text.index("## first") : text.index("## second")]
+    assert "**Claim.** claim of first." in section and "**Source.** nobody." in section and "run first" in section
+    assert "| share \\| of something | at least 0.250 | 0.500 [0.400, 0.600] | yes |" in section
+    assert "| beside it |  | not measured | told |" in section
+
+
+def test_a_study_without_a_result_is_listed_as_not_run(tmp_path):
+    found = {one["study"]: one for one in lab_page.records(tmp_path)}
+    assert set(found) == set(presets.study_names())
+    assert {one["verdict"] for one in found.values()} == {"not run"}
+
+
+def test_a_result_takes_the_place_of_the_plan(tmp_path):
+    (tmp_path / "headline.json").write_text(json.dumps(record("headline", "partly", (17,))))
+    found = {one["study"]: one["verdict"] for one in lab_page.records(tmp_path)}
+    assert found["headline"] == "partly" and len(found) == len(presets.study_names())
+
+
+def test_every_result_is_of_a_study_that_is_there():
+    kept = {path.stem for path in lab_page.RESULTS.glob("*.json")}
+    assert kept <= set(presets.study_names())
+    drawn = {path.stem for path in lab_page.RESULTS.glob("*.svg")}
+    assert drawn <= kept and all(path.stat().st_size <= 60_000 for path in lab_page.RESULTS.glob("*.svg"))
+
+
+@pytest.mark.parametrize("place", ["docs/lab.md"])
+def test_what_the_page_links_to_is_there(place):
+    page = lab_page.ROOT / place
+    targets = re.findall(r"\]\(([^)#]+)\)", page.read_text())
+    assert targets and not [target for target in targets if not (page.parent / target).exists()]
