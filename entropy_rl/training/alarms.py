@@ -19,6 +19,7 @@ REWARD_LOSS = 0.9  # of the best smoothed reward
 LOG_RATIO_MAX, LOG_RATIO_MEAN = 10.0, 1.0  # nats
 GRADIENT_MAX, GRADIENT_FACTOR, GRADIENT_WINDOW = 1e3, 20.0, 20  # absolute; times the median of so many steps
 VALIDATION_LOSS = 0.8  # of the best pass@1
+SURPRISE = 1.5  # half widths of the forecast's interval, at two evaluations in a row
 SMOOTHING = 0.8  # weight of the past in the smoothed entropy and reward
 
 REMEDIES = {
@@ -29,6 +30,7 @@ REMEDIES = {
     "explosion": "lower the entropy coefficient, the upper clip bound or the learning rate",
     "log_ratio": "lower the learning rate, or take fewer optimiser steps per rollout",
     "gradient_norm": "lower the learning rate or clip the gradient; look at the samples of this step",
+    "forecast": "look at what changed half way: a control that works, or other data; if neither, at the samples",
     "validation": "stop and use the best checkpoint, which is kept; lower the learning rate or control entropy",
 }
 
@@ -117,6 +119,11 @@ class Alarms:
         yield from self._no_signal(record)
         yield from self._entropy(record)
         yield from self._size_of_steps(record)
+        if (off := _number(record, "forecast/surprise")) is not None:
+            count = self._streak("forecast", abs(off) > SURPRISE)
+            side = "above" if off > 0 else "below"
+            message = f"accuracy is {abs(off):.1f} half widths {side} what the first half of the run led to expect"
+            yield "forecast", message if count >= 2 else None
         if (score := _number(record, "validation/pass@1")) is not None:
             best = self._memory["best"] = max(score, self._memory.get("best", score))
             low = score < VALIDATION_LOSS * best

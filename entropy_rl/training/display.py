@@ -14,6 +14,7 @@ import rich.markup
 import rich.progress
 from absl import logging
 
+from entropy_rl.training import forecasting
 from entropy_rl.training.alarms import Alarm
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -49,6 +50,8 @@ class Display:
         parts = [*_figures(record), self._score, remaining, counted]
         text = f"{self._name} {step}/{self._steps}: " + ", ".join(part for part in parts if part)
         self._screen.update(step, self._steps, text, important=validated or step == self._steps)
+        if expected := forecasting.sentence(record, self._steps):
+            self._screen.message(f"{self._name} {step}/{self._steps}: {expected}")
         for alarm in alarms:
             self._screen.message(f"ALARM at step {alarm.step}, {alarm.name}: {alarm.message}. Remedy: {alarm.remedy}")
 

@@ -95,7 +95,7 @@ def _train(session: Session) -> Run:
         return finish(session)
     except Leaving:
         if session.step or session.base:
-            session.save()
+            session.save(candidate=False)
         raise Interrupted(f"stopped after step {session.step} of {steps}; {session.workdir} can be resumed") from None
     finally:
         session.profiler.close()
@@ -166,6 +166,9 @@ def conclude(session: Session, clock: metrics.Stopwatch) -> None:
         session.validation = _evaluate(session, "validation").metrics("validation")
         measured |= session.validation | _probed(session)
         clock.lap("time/evaluation")
+    session.forecaster.add(session.step, measured)
+    if session.is_due(config.evaluation.every):
+        measured |= session.forecaster.figures()
     if pending["samples"]:
         session.writers.write_samples(pending["samples"])
         session.display.show_samples(pending["samples"])
@@ -178,6 +181,8 @@ def conclude(session: Session, clock: metrics.Stopwatch) -> None:
     resets = session.references.decide(measured)
     if (resets or session.is_due(config.checkpoint.every)) and session.step < config.steps:
         session.save()
+
+
 def _probed(session: Session) -> dict[str, float]:
     """What has become of the first policy's answers; {} where nobody asks."""
     return session.probe.figures(session.params) if session.probe is not None else {}

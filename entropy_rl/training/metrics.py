@@ -135,6 +135,15 @@ probe/rare_log_ratio               | nats       |          | mean change of thei
 <split>/vote_calibration_error     | share      |          | of the samples that agree against being right
 <split>/entropy                    | nats/token |          | at the evaluation temperature, mean over tokens
 <split>/length                     | tokens     |          | mean over responses
+forecast/final                     | share      |          | accuracy expected at the last step, lab/forecast.py
+forecast/final_low                 | share      |          | of its 90 % interval
+forecast/final_high                | share      |          | of its 90 % interval
+forecast/ceiling                   | share      |          | accuracy expected without entropy, or after endless steps
+forecast/ceiling_low               | share      |          | of its 90 % interval
+forecast/ceiling_high              | share      |          | of its 90 % interval
+forecast/final_entropy             | nats/token |          | expected at the last step
+forecast/spent                     | share      |          | of the first entropy that is gone
+forecast/surprise                  | 1          |          | accuracy off what the first half led to expect, half widths
 time/rollout                       | s          |          | sampling
 time/reward                        | s          |          | verification that sampling did not hide
 time/update                        | s          |          | all optimiser steps of the rollout

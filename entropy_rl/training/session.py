@@ -31,6 +31,7 @@ from entropy_rl.training import (
     closed_loop,
     collect,
     display,
+    forecasting,
     goodput,
     groups,
     interrupts,
@@ -111,6 +112,7 @@ class Session:
     goodput: goodput.Goodput = dataclasses.field(default_factory=lambda: goodput.Goodput(time.time()))
     profiler: profiling.Profiler = dataclasses.field(default_factory=profiling.Profiler)
     pool: Pool | None = None  # of workers that judge
+    forecaster: forecasting.Forecaster = dataclasses.field(default_factory=lambda: forecasting.Forecaster(0))
     probe: probe.Probe | None = None  # of the first policy's answers
     prepared: tuple[TrainState, Array, Array | None] | None = None  # checks of a state, under way
     saving: float | None = None  # seconds that the last save blocked; part of the next step's record
@@ -167,13 +169,21 @@ class Session:
         raised = self.alarms.check(self.step, record)
         self.display.show(self.step, record, raised)
 
-    def save(self) -> None:
+    def save(self, candidate: bool = True) -> None:
         """Starts an asynchronous checkpoint of everything that the rest of the run depends on.
+
+        Args:
+          candidate: for the best one, if it was validated; not what is saved only because the run stops here: which
+            checkpoint is the best must not depend on where it stopped.
 
         Raises:
           NonFiniteError: if a parameter is not finite: such a checkpoint would push the good ones out.
         """
+        validated = candidate and self.is_due(self.config.evaluation.every) and self.pending is None
+        best = self.validation if validated else None
         if self.saved == self.step:
+            if best is not None:  # it may have been saved when its validation was still to come
+                self.checkpoints.measure(self.step, best)
             return
         started = time.perf_counter()
         if self.prepared is None or self.prepared[0] is not self.state:  # as it is after a move of the reference
@@ -191,12 +201,11 @@ class Session:
             "base": self.base,
             "validation": self.validation,
             "alarms": self.alarms.state(),
+            "forecast": self.forecaster.state(),
             "reference": self.references.state(),
             "seconds": self.seconds + time.monotonic() - self.opened,
             "goodput": self.goodput.state(),
         }
-        validated = self.is_due(self.config.evaluation.every) and self.pending is None
-        best = self.validation if validated else None
         self.checkpoints.save(
             self.step, learner.saved(self.state), data, {"config": overrides.flatten(self.config)}, best, sums
         )
@@ -263,6 +272,7 @@ def _build(
     resumed: dict[str, Any] = {}
     remembered: dict[str, Any] | None = None
     account: dict[str, Any] | None = None
+    course: dict[str, Any] | None = None
     if store.latest_step() is None:
         make = functools.partial(starting.params, config, placement, bases, screen.show_warm_start)
         controllers = loops.start(config.closed_loop)
@@ -279,6 +289,7 @@ def _build(
         alarm.restore(restored.data["alarms"])
         remembered = restored.data["reference"]
         account = restored.data.get("goodput")
+        course = restored.data.get("forecast")
         logging.info("resuming %s after step %d", folder, step)
     pieces = config.update.mini_batches * config.update.micro_batches
     told = step - (resumed["pending"] is not None) if resumed else -1  # the step that was recorded last
@@ -300,7 +311,7 @@ def _build(
         state, store, writers.Writers(folder, resume_step=told, tracker=_tracker(config, folder)),
         alarm, screen, problems, step=step,
         goodput=goodput.resumed(folder, account), probe=probe.of_run(config, engine, folder),
-        **resumed,
+        forecaster=forecasting.Forecaster(config.steps, course), **resumed,
     )  # fmt: skip
 
 

@@ -1,0 +1,316 @@
+"""Where a run will end: ceiling and final accuracy with intervals, from the steps made so far.
+
+Two thousand guesses each of two kinds are weighed by how well they fit what was seen, and half of the forecast is drawn
+from either kind:
+
+    in H:     R = c - A (exp(kH) - 1) / k,   k in -2..1 (k = 1 is the entropy law, k -> 0 the straight line), at the
+              entropies that a forecast of H itself expects, H = h + (H_0 - h) (1 + t / (tau p))^-p
+    in steps: R = c - B (1 + t / (tau p))^-p
+
+The ceiling c of a guess lies between the present and the highest possible reward: it is this bound, which least squares
+lacks, that makes an early forecast sane. The law alone is not trusted: over the runs of the lab curves in steps
+forecast at least as well (benchmarks/results/lab/forecast.json, which holds what the constants below were chosen on and
+what they were judged on).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from entropy_rl.lab import fits
+from entropy_rl.lab.fits import Interval
+from entropy_rl.lab.law import ENTROPY, REWARD
+from entropy_rl.lab.runs import Run, number
+
+ACCURACY = "reward/accuracy"  # rather than the reward: it has a known highest value
+EARLY = 0.15  # of a run
+LEAST_POINTS = 20
+MOST_POINTS = 400  # longer runs are averaged down to as many
+GUESSES, DRAWS = 2000, 400  # of each kind
+TEMPER = 0.5  # power of the likelihood: no guess is true, so none deserves its full weight
+MISFIT = 0.03  # standard error of every guess beside the noise: of the reward, and of H as a share of the first one
+DRIFT = 0.04  # half width that the interval gains up to the infinite step, in units of the highest reward
+OPTIMISM = 0.5  # power of a uniform number that places the ceiling; 1 puts it anywhere, less nearer to the highest
+
+
+@dataclasses.dataclass(frozen=True)
+class Forecast:
+    """What is expected at given steps.
+
+    Attributes:
+      made_at: the last step that was seen.
+      steps, rewards, low, high, entropies: [n] expected reward with its interval, and entropy in nats/token.
+      ceiling: the reward without entropy, or after infinitely many steps.
+      spent: share of the first entropy that is gone.
+      level: of the intervals.
+    """
+
+    made_at: float
+    steps: np.ndarray
+    rewards: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    entropies: np.ndarray
+    ceiling: float
+    ceiling_interval: Interval
+    spent: float
+    level: float
+
+    @property
+    def final(self) -> tuple[float, float, float]:
+        """Reward at the last of the steps: expected, low, high."""
+        return float(self.rewards[-1]), float(self.low[-1]), float(self.high[-1])
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """A forecast from the first part of a run against the rest of it, smoothed.
+
+    Attributes:
+      errors: root mean square error of the forecast ("forecast"), of its halves and of each rival, by name.
+      coverage: share of the later steps whose smoothed reward lies inside the interval.
+      width: mean width of the interval.
+      final_error: forecast less truth, at the end.
+      gained: how far the reward went after the forecast was made: what there was to be known.
+    """
+
+    errors: Mapping[str, float]
+    coverage: float
+    width: float
+    final_error: float
+    gained: float
+
+
+@dataclasses.dataclass(frozen=True)
+class RunForecast:
+    """The forecast of a run from its first part, what came of it, and the one from all steps.
+
+    Attributes:
+      steps, rewards: [n] smoothed, as they came.
+      score: None while the run is too short for one.
+    """
+
+    early: Forecast
+    now: Forecast
+    steps: np.ndarray
+    rewards: np.ndarray
+    score: Score | None
+
+
+def of_run(run: Run, share: float = EARLY) -> RunForecast | None:
+    """Forecasts to the last step that the run's config plans; None where too few steps are recorded."""
+    steps, entropies, rewards = table(run)
+    planned = number(_steps(run))
+    last = max(planned, steps[-1]) if steps.size and np.isfinite(planned) else (steps[-1] if steps.size else 0.0)
+    seen = int(np.sum(steps <= steps[0] + share * (last - steps[0]))) if steps.size else 0
+    if seen < LEAST_POINTS:
+        return None
+    horizon = np.union1d(steps, [last])
+    early = forecast(steps[:seen], entropies[:seen], rewards[:seen], horizon)
+    now = forecast(steps, entropies, rewards, horizon)
+    finished = len(steps) >= 2 * seen
+    return RunForecast(early, now, steps, fits.smooth(rewards), score(run, share) if finished else None)
+
+
+def table(run: Run) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Steps, entropies and accuracies (rewards, where no accuracy is recorded) of a run."""
+    steps, entropies, rewards = run.table(ENTROPY, ACCURACY if ACCURACY in run.keys else REWARD)
+    return steps, entropies, rewards
+
+
+def forecast(
+    steps: np.ndarray, entropies: np.ndarray, rewards: np.ndarray, horizon: np.ndarray, highest: float = 1.0,
+    level: float = 0.9, in_entropy: float = 0.5,
+) -> Forecast:  # fmt: skip
+    """What to expect at the steps of the horizon. The same arguments give the same forecast; it takes milliseconds.
+
+    Args:
+      steps, entropies, rewards: [n] of the run so far, not smoothed.
+      horizon: [m] increasing.
+      highest: no reward is above it; a higher one that was seen takes its place.
+      level: of the intervals.
+      in_entropy: share of the forecast that goes through the entropy.
+
+    Raises:
+      ValueError: if fewer than 20 steps were made.
+    """
+    if len(steps) < LEAST_POINTS:
+        raise ValueError(f"{len(steps)} steps are too few to forecast from; it takes {LEAST_POINTS}")
+    made_at, start = float(steps[-1]), float(steps[0])
+    horizon = np.asarray(horizon, np.float64)
+    steps, entropies, rewards = thinned(steps, entropies, rewards)
+    highest = max(highest, float(rewards.max()))
+    generator = np.random.default_rng(0)
+    past, ahead = steps - start, np.maximum(horizon - start, 0.0)
+    future = _entropies(past, entropies, ahead, generator)  # [DRAWS, m]
+    lowest = min(max(float(rewards[-fits.WINDOW :].mean()), 0.0), highest)
+    curves, ceilings = [], []
+    for kind, share in ((_in_entropy, in_entropy), (_in_steps, 1.0 - in_entropy)):
+        count = round(share * DRAWS)
+        if count:
+            drawn = kind(past, entropies, rewards, ahead, future, (lowest, highest), generator)
+            kept = np.linspace(0, DRAWS - 1, count).astype(int)
+            curves.append(drawn[0][kept]), ceilings.append(drawn[1][kept])
+    curve, ceiling = np.clip(np.concatenate(curves), 0.0, highest), np.concatenate(ceilings)
+    # What no guess can know: the further ahead, the more; [m], 0 at the last step seen.
+    drift = DRIFT * highest * np.clip(1.0 - (made_at - start) / np.maximum(ahead, 1e-9), 0.0, 1.0)
+    tails = [(1 - level) / 2, (1 + level) / 2]
+    low, high = np.quantile(curve, tails, axis=0)
+    bottom, top = np.quantile(ceiling, tails)
+    first = float(entropies[: fits.WINDOW].mean())
+    return Forecast(
+        made_at, horizon, curve.mean(axis=0), np.maximum(low - drift, 0.0), np.minimum(high + drift, highest),
+        future.mean(axis=0), float(ceiling.mean()),
+        (max(float(bottom) - DRIFT * highest, 0.0), min(float(top) + DRIFT * highest, highest)),
+        1.0 - float(entropies[-fits.WINDOW :].mean()) / first if first > 0 else float("nan"), level,
+    )  # fmt: skip
+
+
+def surprise(steps: np.ndarray, entropies: np.ndarray, rewards: np.ndarray, highest: float = 1.0) -> float:
+    """How far the present reward is from what the first half of the run led to expect, in half widths of the interval.
+
+    Beyond ±1.5 the course of the run changed: an intervention works, or the data moved. nan for a short run.
+    """
+    half = len(steps) // 2
+    if half < LEAST_POINTS:
+        return float("nan")
+    last = slice(-fits.WINDOW, None)
+    expected = forecast(steps[:half], entropies[:half], rewards[:half], steps[last], highest)
+    noise = 1.645 * (_noise(np.asarray(rewards)) / fits.WINDOW) ** 0.5  # of the mean of the last steps
+    off = float(np.mean(rewards[last]) - expected.rewards.mean())
+    width = float((expected.high - expected.rewards if off > 0 else expected.rewards - expected.low).mean())
+    return off / float(np.hypot(max(width, DRIFT / 2), noise))
+
+
+def rivals(
+    steps: np.ndarray, entropies: np.ndarray, rewards: np.ndarray, horizon: np.ndarray, highest: float = 1.0
+) -> dict[str, np.ndarray]:
+    """Forecasts [m] without prior bounds, by least squares, each cut at what a reward can be.
+
+    Those in H are given the entropies that an extrapolation of H alone expects.
+    """
+    past, ahead = steps - steps[0], horizon - steps[0]
+    seen = fits.Points(past, fits.smooth(entropies))
+    later = fits.Points(ahead, _entropies(past, entropies, ahead, np.random.default_rng(0)).mean(axis=0))
+    found = {"last value": np.full(len(horizon), float(rewards[-fits.WINDOW :].mean()))}
+    found["line in step"] = np.polyval(np.polyfit(past, rewards, 1), ahead)
+    for form in (
+        fits.ExponentialInEntropy(), fits.PolynomialInEntropy(1), fits.ExponentialInStep(), fits.SigmoidInStep(),
+    ):  # fmt: skip
+        coefficients, shapes, _ = fits.least_squares(form, seen, np.asarray(rewards, np.float64)[None])
+        found[form.name] = form.columns(later, shapes[0]) @ coefficients[0]
+    return {name: np.clip(values, 0.0, highest) for name, values in found.items()}
+
+
+def score(run: Run, share: float = EARLY) -> Score | None:
+    """Forecast and rivals from the first part of a run against the rest; None if it is too short."""
+    steps, entropies, rewards = table(run)
+    seen = round(share * len(steps))
+    if seen < LEAST_POINTS or seen >= len(steps):
+        return None
+    past, ahead = (steps[:seen], entropies[:seen], rewards[:seen]), steps[seen:]
+    truth = fits.smooth(rewards)[seen:]
+    ours = forecast(*past, ahead)
+    predicted = {
+        "forecast": ours.rewards,
+        "through H alone": forecast(*past, ahead, in_entropy=1.0).rewards,
+        "in steps alone": forecast(*past, ahead, in_entropy=0.0).rewards,
+        **rivals(*past, ahead),
+    }
+    errors = {name: float(np.sqrt(np.mean((values - truth) ** 2))) for name, values in predicted.items()}
+    inside = (ours.low <= truth) & (truth <= ours.high)
+    before = float(past[2][-fits.WINDOW :].mean())
+    return Score(
+        errors, float(inside.mean()), float((ours.high - ours.low).mean()),
+        float(ours.rewards[-1] - truth[-1]), float(truth[-1] - before),
+    )  # fmt: skip
+
+
+def thinned(*series: np.ndarray) -> list[np.ndarray]:
+    """Series of equal length, averaged over equal stretches where they are long."""
+    arrays = [np.asarray(values, np.float64) for values in series]
+    width = -(-len(arrays[0]) // MOST_POINTS)
+    if width == 1:
+        return arrays
+    cuts = np.arange(0, len(arrays[0]), width)
+    sizes = np.diff(np.append(cuts, len(arrays[0])))
+    return [np.add.reduceat(values, cuts) / sizes for values in arrays]
+
+
+def _entropies(
+    past: np.ndarray, entropies: np.ndarray, ahead: np.ndarray, generator: np.random.Generator
+) -> np.ndarray:
+    """[DRAWS, m] courses of the entropy, drawn by how well they fit the past."""
+    first = float(np.mean(entropies[: fits.WINDOW]))
+    times, powers = _shapes(past, generator)
+    floors = 0.3 * abs(first) * generator.uniform(size=GUESSES)
+    basis = _relaxed(past, times, powers)
+    heights = np.sum(basis * (entropies - floors[:, None]), axis=1) / np.sum(basis**2, axis=1)
+    residuals = np.sum((entropies - floors[:, None] - heights[:, None] * basis) ** 2, axis=1)
+    drawn = _drawn(residuals, _noise(entropies) + (MISFIT * first) ** 2)
+    courses = floors[drawn, None] + heights[drawn, None] * _relaxed(ahead, times[drawn], powers[drawn])
+    return np.maximum(courses, 0.0)
+
+
+def _in_entropy(past, entropies, rewards, ahead, future, bounds, generator):
+    """[DRAWS, m] rewards and [DRAWS] ceilings of curves in H, each at a course of H drawn independently."""
+    ceilings, bends = _ceilings(bounds, generator), generator.uniform(-2.0, 1.0, GUESSES)
+    bends = np.where(np.abs(bends) < 1e-3, 1e-3, bends)
+    bent = lambda values, bends: np.expm1(bends[:, None] * values) / bends[:, None]  # noqa: E731
+    basis = bent(fits.smooth(entropies), bends)
+    heights = np.sum(basis * (ceilings[:, None] - rewards), axis=1) / np.sum(basis**2, axis=1)
+    residuals = np.sum((ceilings[:, None] - heights[:, None] * basis - rewards) ** 2, axis=1)
+    drawn = _drawn(residuals, _noise(rewards) + (MISFIT * bounds[1]) ** 2)
+    courses = future[generator.permutation(DRAWS)]
+    return ceilings[drawn, None] - heights[drawn, None] * bent(courses, bends[drawn]), ceilings[drawn]
+
+
+def _in_steps(past, entropies, rewards, ahead, future, bounds, generator):
+    """[DRAWS, m] rewards and [DRAWS] ceilings of curves that know nothing of H."""
+    del entropies, future
+    ceilings, (times, powers) = _ceilings(bounds, generator), _shapes(past, generator)
+    basis = _relaxed(past, times, powers)
+    heights = np.sum(basis * (ceilings[:, None] - rewards), axis=1) / np.sum(basis**2, axis=1)
+    residuals = np.sum((ceilings[:, None] - heights[:, None] * basis - rewards) ** 2, axis=1)
+    drawn = _drawn(residuals, _noise(rewards) + (MISFIT * bounds[1]) ** 2)
+    later = _relaxed(ahead, times[drawn], powers[drawn])
+    return ceilings[drawn, None] - heights[drawn, None] * later, ceilings[drawn]
+
+
+def _shapes(past: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """[GUESSES] time constants, from a tenth to thirty times what was seen, and powers; uniform in their logarithms."""
+    span = float(past[-1] - past[0]) or 1.0
+    times = span * np.exp(generator.uniform(np.log(0.1), np.log(30.0), GUESSES))
+    return times, np.exp(generator.uniform(np.log(0.5), np.log(8.0), GUESSES))
+
+
+def _relaxed(steps: np.ndarray, times: np.ndarray, powers: np.ndarray) -> np.ndarray:
+    """[guesses, n] from 1 towards 0: a power law whose large powers are exponentials."""
+    return (1.0 + steps / (times * powers)[:, None]) ** -powers[:, None]
+
+
+def _drawn(residuals: np.ndarray, variance: float) -> np.ndarray:
+    """[DRAWS] numbers of guesses, evenly spaced in their cumulated weights: no luck is involved."""
+    logs = -TEMPER * residuals / (2.0 * variance)
+    weights = np.exp(logs - logs.max())
+    cumulated = np.cumsum(weights) / weights.sum()
+    places = np.searchsorted(cumulated, (np.arange(DRAWS) + 0.5) / DRAWS)
+    return np.random.default_rng(1).permutation(np.minimum(places, len(residuals) - 1))
+
+
+def _noise(values: np.ndarray) -> float:
+    """Variance of a step's value around its course, from neighbouring steps."""
+    return max(float(np.mean(np.diff(values) ** 2)) / 2.0, 1e-10)
+
+
+def _steps(run: Run) -> object:
+    inner = run.config.get("config")
+    return inner.get("steps") if isinstance(inner, Mapping) else run.config.get("steps")
+
+
+def _ceilings(bounds: Interval, generator: np.random.Generator) -> np.ndarray:
+    """[GUESSES] between the present and the highest reward."""
+    return bounds[0] + (bounds[1] - bounds[0]) * generator.uniform(size=GUESSES) ** OPTIMISM

@@ -1,0 +1,112 @@
+"""Forecasts of courses whose end is known; what they are worth on real runs is measured in benchmarks/results/lab."""
+
+import json
+
+import numpy as np
+import pytest
+
+from entropy_rl.lab import forecast, runs
+from tests.lab import fake_runs
+
+STEPS = np.arange(1.0, 241.0)
+ENTROPIES = 0.05 + 0.35 * np.exp(-STEPS / 50)
+SEEN = 36
+
+
+def course(seed: int = 0, ceiling: float = 0.7, rise: float = 0.5) -> np.ndarray:
+    """Follows the law: R = ceiling at H = 0."""
+    a = rise / (np.exp(0.4) - 1)
+    return ceiling + a - a * np.exp(ENTROPIES) + 0.02 * np.random.default_rng(seed).normal(size=240)
+
+
+def early(rewards: np.ndarray, **settings) -> forecast.Forecast:
+    return forecast.forecast(STEPS[:SEEN], ENTROPIES[:SEEN], rewards[:SEEN], STEPS[SEEN:], **settings)
+
+
+def test_a_run_that_follows_the_law_is_foreseen_within_five_points_and_its_interval():
+    errors, inside = [], []
+    for seed in range(6):
+        rewards = course(seed)
+        found = early(rewards)
+        errors.append(np.sqrt(np.mean((found.rewards - rewards[SEEN:]) ** 2)))
+        inside.append(np.mean((found.low <= rewards[SEEN:]) & (rewards[SEEN:] <= found.high)))
+    assert np.mean(errors) < 0.05 and np.mean(inside) > 0.8
+
+
+def test_the_interval_narrows_as_the_run_goes_on_and_begins_at_what_was_seen():
+    rewards = course()
+    widths = []
+    for seen in (36, 100, 200):
+        found = forecast.forecast(STEPS[:seen], ENTROPIES[:seen], rewards[:seen], STEPS[seen - 1 :])
+        widths.append(found.final[2] - found.final[1])
+        assert abs(found.rewards[0] - rewards[seen - 7 : seen].mean()) < 0.03
+    assert widths[0] > widths[1] > widths[2]
+
+
+def test_no_forecast_is_above_the_highest_reward_or_below_none():
+    steep = np.clip(0.1 + 0.02 * STEPS, 0, 1)
+    found = early(steep)
+    assert found.high.max() <= 1.0 and found.low.min() >= 0.0 and found.ceiling_interval[1] <= 1.0
+    doubled = early(2 * steep, highest=2.0)
+    np.testing.assert_allclose(doubled.rewards, 2 * found.rewards, rtol=0.02)  # the unit does not matter
+
+
+def test_the_same_steps_give_the_same_forecast():
+    one, other = early(course()), early(course())
+    np.testing.assert_array_equal(one.rewards, other.rewards)
+
+
+def test_spent_is_the_share_of_the_first_entropy_that_is_gone():
+    found = forecast.forecast(STEPS, ENTROPIES, course(), STEPS[-1:])
+    assert found.spent == pytest.approx(1 - ENTROPIES[-7:].mean() / ENTROPIES[:7].mean())
+
+
+def test_a_run_that_goes_on_as_before_is_no_surprise_and_one_whose_data_move_is():
+    assert all(abs(forecast.surprise(STEPS, ENTROPIES, course(seed))) < 1.5 for seed in range(5))
+    fallen = course() - 0.4 * (STEPS > 160)
+    assert forecast.surprise(STEPS, ENTROPIES, fallen) < -1.5
+    lifted = np.minimum(course(ceiling=0.5, rise=0.3) + 0.4 * (STEPS > 160), 1.0)
+    assert forecast.surprise(STEPS, ENTROPIES, lifted) > 1.5
+
+
+def test_too_few_steps_are_refused_and_surprise_nobody():
+    with pytest.raises(ValueError, match="5 steps are too few to forecast from; it takes 20"):
+        forecast.forecast(STEPS[:5], ENTROPIES[:5], STEPS[:5], STEPS)
+    assert np.isnan(forecast.surprise(STEPS[:30], ENTROPIES[:30], STEPS[:30]))
+
+
+def test_rivals_are_what_their_names_say():
+    found = forecast.rivals(STEPS[:SEEN], ENTROPIES[:SEEN], 0.1 + 0.01 * STEPS[:SEEN], STEPS[SEEN:])
+    np.testing.assert_allclose(found["last value"], 0.1 + 0.01 * 33)  # the mean of steps 30 to 36
+    np.testing.assert_allclose(found["line in step"][:10], 0.1 + 0.01 * STEPS[SEEN : SEEN + 10])
+    assert set(found) >= {"exp(H)", "line in H", "sigmoid in step", "exponential in step"}
+    assert all(values.max() <= 1 for values in found.values())
+
+
+def test_long_runs_are_averaged_down_without_losing_their_mean():
+    (values,) = forecast.thinned(np.arange(1000.0))
+    assert len(values) == 334 and values[0] == 1.0  # stretches of 3: (0 + 1 + 2) / 3
+    assert values[-1] == 999.0  # the rest, of one
+
+
+def written(folder, rewards, planned=240):
+    records = zip(STEPS, ENTROPIES, rewards, strict=True)
+    lines = [{"step": int(s), "entropy/token_mean": h, "reward/accuracy": r} for s, h, r in records]
+    folder.mkdir()
+    (folder / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    (folder / "config.json").write_text(json.dumps({"name": "x", "config": {"steps": planned}}))
+    return runs.read_run(folder)
+
+
+def test_a_finished_run_is_scored_against_its_rest_and_one_under_way_is_not(tmp_path):
+    found = forecast.of_run(written(tmp_path / "a", course()))
+    assert found is not None and found.score is not None and found.early.made_at <= SEEN + 1
+    assert found.score.errors["forecast"] < found.score.errors["last value"] and found.score.coverage > 0.8
+    assert found.score.gained == pytest.approx(course()[-7:].mean() - course()[29:36].mean(), abs=0.02)
+    going = forecast.of_run(written(tmp_path / "b", course(), planned=1600))
+    assert going is not None and going.score is None and going.now.steps[-1] == 1600
+
+
+def test_a_run_without_enough_steps_has_no_forecast(tmp_path):
+    assert forecast.of_run(runs.read_run(fake_runs.write_run(tmp_path / "a", steps=15))) is None
+    assert forecast.of_run(runs.Run("", "", {}, [], [], {})) is None
