@@ -76,7 +76,7 @@ def over_steps(
         if raw and len(group.runs) == 1:
             lines.append(Line(index, *group.runs[0].series(key), style="faint"))
             faint = faint or bool(len(lines[-1].x))
-        lines.append(banded(index, group.band(key, smooth), label=group.short, hover=group.name))
+        lines.append(banded(index, group.band(key, smooth), label=group.short, hover=group.short))
     said = f"Moving mean of {law.WINDOW} steps" + (", over the faint values of each step." if faint else ".")
     return figure(title, (said if smooth else "") + band_note(lines), STEP, axis, lines)
 
@@ -84,7 +84,7 @@ def over_steps(
 def banded(index: int, band: Band, label: str = "", hover: str = "", style: str = "line", colour: str = "") -> Line:
     """The mean of several seeds with their band, or the values of one."""
     low, high = (band.low, band.high) if band.seeds > 1 else (None, None)
-    hover = f"{hover}, mean of {band.seeds} (lowest–highest)" if hover and band.seeds > 1 else hover
+    hover = f"{hover}, mean of {band.seeds}" if hover and band.seeds > 1 else hover
     return Line(index, band.x, band.y, label, hover, style, colour, low=low, high=high)
 
 

@@ -13,10 +13,11 @@
   };
   const number = (scale, value) => (scale.percent ? Number((100 * value).toPrecision(3)) : Number(value.toPrecision(4)));
   const shown = (scale, value) => `${number(scale, value)}${scale.percent ? " %" : ""}`;
+  const rough = (scale, value) => shown(scale, Number(value.toPrecision(3)));
   const described = (scale, point) => {
     const { line, index } = point;
     const [low, high] = [line.low?.[index] ?? null, line.high?.[index] ?? null];
-    const spread = low === null || high === null ? "" : ` (${number(scale, low)}–${shown(scale, high)})`;
+    const spread = low === null || high === null ? "" : `, ${rough(scale, low)} to ${rough(scale, high)}`;
     return `${line.label}: ${shown(scale, point.y)}${spread}`;
   };
 
@@ -136,7 +137,11 @@
   if (slider) sampledAnswers(slider, select, kept);
 
   const details = [...document.querySelectorAll("details")];
-  const named = (element) => element.querySelector("summary").textContent.trim();
+  const titles = details.map((element) => element.querySelector("summary").textContent.trim());
+  const named = (element) => { // several have one title: told apart by how many of it stand before
+    const place = details.indexOf(element);
+    return `${titles[place]} ${titles.slice(0, place).filter((title) => title === titles[place]).length}`;
+  };
   for (const element of details) if (kept.open) element.open = kept.open.includes(named(element));
   if (kept.scroll) window.scrollTo(0, kept.scroll);
 

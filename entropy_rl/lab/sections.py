@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from entropy_rl.lab.figures import Section
-from entropy_rl.lab.panels import budget, controllers, covariance, diversity, health, law, ledger, progress, selection
+from entropy_rl.lab.panels import (
+    budget,
+    controllers,
+    covariance,
+    diversity,
+    forecast,
+    health,
+    law,
+    ledger,
+    progress,
+    selection,
+)
 from entropy_rl.lab.seeds import Group
 
 
@@ -14,6 +25,7 @@ def sections(groups: Sequence[Group]) -> list[Section]:
     found = [
         progress.section(groups),
         law.section(groups),
+        forecast.section(groups),
         budget.section(groups),
         controllers.section(groups),
         ledger.section(groups),

@@ -29,7 +29,7 @@ def test_a_section_is_there_if_one_run_has_its_metrics_and_absent_if_none_has(gr
 
 def test_the_parts_of_the_ledger_add_up_to_the_whole_and_stand_for_the_steps_between(groups):
     drawn = lines(ledger.section(groups).figures[0])
-    whole = drawn.pop("all parts, mean of 2 (lowest–highest)")
+    whole = drawn.pop("all parts, mean of 2")
     parts = [line for name, line in drawn.items() if name.startswith("A")]
     assert len(parts) == 5
     np.testing.assert_allclose(np.sum([line["y"] for line in parts], axis=0), whole["y"], atol=1e-4)
@@ -50,7 +50,7 @@ def test_the_ledgers_tables_tell_how_well_the_first_order_and_the_proxies_do(gro
 def test_the_loop_shows_target_entropy_actuators_and_saturation_in_one_panel(groups):
     (panel,) = controllers.section(groups).figures
     assert len(panel.charts) == 3  # entropy and target, two actuators
-    assert {"target ±5 % of the first entropy", "entropy, moving mean, mean of 2 (lowest–highest)"} == set(lines(panel))
+    assert {"target ±5 % of the first entropy", "entropy, moving mean, mean of 2"} == set(lines(panel))
     assert panel.charts[0].svg.count("<rect") == 1 and panel.charts[2].svg.count("<rect") == 0
     shared = [chart.data["x"]["low"] for chart in panel.charts], [chart.data["x"]["high"] for chart in panel.charts]
     assert len(set(shared[0])) == len(set(shared[1])) == 1

@@ -67,7 +67,7 @@ def _over_run(groups: Sequence[Group], title: str, which: str) -> Figure | None:
     lines = []
     for index, group in enumerate(groups):
         if (pair := _bands(group)) is not None:
-            lines.append(banded(index, pair[which == "gained"], label=group.short, hover=group.name))
+            lines.append(banded(index, pair[which == "gained"], label=group.short, hover=group.short))
     fractions, notes = zip(*BRACKETS, strict=True)
     lines += [
         Line(ALL, np.array(fractions), np.ones(2), style="upright", colour=GREY, notes=notes),
@@ -88,7 +88,7 @@ def _against(groups: Sequence[Group]) -> Figure | None:
         spent, gained = pair[0].y, pair[1].y
         at = np.array([fraction for fraction, _ in BRACKETS])
         xs, ys = np.interp(at, GRID, spent), np.interp(at, GRID, gained)
-        lines.append(Line(index, spent, gained, hover=group.name))
+        lines.append(Line(index, spent, gained, hover=group.short))
         notes = tuple(note for _, note in BRACKETS) if len(groups) == 1 else ()
         lines.append(Line(index, xs, ys, style="marker", notes=notes))
     if not lines:

@@ -48,7 +48,7 @@ def _pass_at_k(groups: Sequence[Group]) -> Figure | None:
     for index, group in enumerate(groups):
         curves = [_curve(run.summary.get("test")) for run in group.runs]
         bases += [curve for run in group.runs if len((curve := _curve(run.summary.get("base")))[0])]
-        lines.append(banded(index, band(curves), label=group.short, hover=group.name))
+        lines.append(banded(index, band(curves), label=group.short, hover=group.short))
         ks |= set(lines[-1].x.tolist())
     if len(ks) < 3:
         return None

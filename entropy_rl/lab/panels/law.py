@@ -33,7 +33,7 @@ def _chart(groups: Sequence[Group]) -> Figure | None:
     for index, group in enumerate(groups):
         points = [_points(run) for run in group.runs]
         entropies, rewards = (np.concatenate(values) for values in zip(*points, strict=True))
-        lines.append(Line(index, entropies, rewards, hover=group.name, style="dots"))
+        lines.append(Line(index, entropies, rewards, hover=group.short, style="dots"))
         if not group.each(law.of_run):
             continue
         fit = _pooled(entropies, rewards)
@@ -41,7 +41,7 @@ def _chart(groups: Sequence[Group]) -> Figure | None:
         ceiling = np.array([fit.ceiling])
         lines.append(Line(index, grid, fit(grid), label=group.short))
         lines.append(Line(index, grid, fit.line(grid), style="dashed"))
-        lines.append(Line(index, np.zeros(1), ceiling, hover=f"{group.name}, ceiling", style="marker"))
+        lines.append(Line(index, np.zeros(1), ceiling, hover=f"{group.short}, ceiling", style="marker"))
     axes = Axis("token entropy H [nats]", low=0.0), Axis("training reward R")
     pooled = any(len(group.runs) > 1 for group in groups)
     caption = "Several seeds: the curves are fitted to the points of all of them." if pooled else ""
@@ -107,7 +107,7 @@ def _reading(compared: Sequence[rivals.Comparison]) -> str:
     if len(compared) == 1:
         return compared[0].verdict
     short = {
-        "exp(H) and": "no telling apart",
+        "exp(H) and": "cannot be told apart",
         "exp(H) describes": "the law",
         "A line": "the line",
         "Neither": "neither",

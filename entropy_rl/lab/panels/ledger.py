@@ -81,7 +81,7 @@ def _first_order(kept: Sequence[tuple[int, Group, Sequence[Ledger]]]) -> Figure 
     lines = []
     for index, group, found in kept:
         x, y = (np.concatenate([getattr(one, name) for one in found]) for name in ("first_order", "change"))
-        lines.append(Line(index, x, y, hover=group.name, style="dots"))
+        lines.append(Line(index, x, y, hover=group.short, style="dots"))
     if not lines:
         return None
     values = np.concatenate([side for line in lines for side in (line.x, line.y)])
@@ -103,7 +103,12 @@ def _table(kept: Sequence[tuple[Group, Sequence[Ledger]]]) -> Table:
         told = [mean([one.correlation for one in found]), mean([one.slope for one in found]), mean(of_states)]
         cells = [*(f"{value:.3f}" for value in told), *(f"{value:.2f}" for value in (mean(left), *proxies))]
         missed = mean([one.unaccounted for one in found])
-        rows.append([group.name, *(cell.replace("nan", "—") for cell in (*cells, f"{100 * missed:.2g}\u202f%"))])
+        rows.append(
+            [
+                group.name,
+                *(cell.replace("nan", "—").replace("-", "−") for cell in (*cells, f"{100 * missed:.2g}\u202f%")),
+            ]
+        )
     header = ["run", "correlation", "slope", "correlation over states", "|residual| / |change|"]
     return Table([*header, *(f"proxy: {name}" for name in ledger.PROXIES), "missed"], rows, NOTE)
 

@@ -26,8 +26,8 @@ def _figure(groups: Sequence[Group], method: str) -> Figure | None:
         positive, probability = (
             group.band(f"select/{method}/{key}", smooth=True) for key in ("positive_advantage", "mean_probability")
         )
-        lines.append(banded(index, positive, label=group.short, hover=f"{group.name}, positive advantage"))
-        lines.append(banded(index, probability, hover=f"{group.name}, probability", style="dashed"))
+        lines.append(banded(index, positive, label=group.short, hover=f"{group.short}, positive advantage"))
+        lines.append(banded(index, probability, hover=f"{group.short}, probability", style="dashed"))
         fraction = mean([value for run in group.runs for value in run.series(f"select/{method}/fraction")[1]])
         if fraction == fraction:
             fractions.append(f"{group.name}: {100 * fraction:.3g} % of tokens")

@@ -1,0 +1,106 @@
+"""Where a run was expected to end, from its first part, and where it went."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from entropy_rl.lab import forecast
+from entropy_rl.lab.charts import GREY, Line
+from entropy_rl.lab.figures import MOST_CHARTS, STEP, Figure, Section, Table, banded, figure, present
+from entropy_rl.lab.forecast import Forecast, RunForecast
+from entropy_rl.lab.outcomes import percent
+from entropy_rl.lab.runs import Run
+from entropy_rl.lab.scales import Axis
+from entropy_rl.lab.seeds import Group, Series, band, mean
+
+TEXT = (
+    f"Dashed, with its 90 % interval: what the first {100 * forecast.EARLY:.0f} % of the planned steps led to expect. "
+    "Solid: what came, smoothed. Dotted: the ceiling that all steps so far point to."
+)
+NOTE = (
+    "Intervals: 90\u202f%; of several seeds, means. Inside: share of the later steps whose smoothed value lies in "
+    "the early interval. Errors: root mean square, in points, of the early forecast over all later steps."
+)
+
+
+def section(groups: Sequence[Group]) -> Section:
+    kept = [(index, group, found) for index, group in enumerate(groups) if (found := group.each(of_run))]
+    charts = present(_chart(*each) for each in kept)
+    return Section("Forecast", TEXT, charts, [_table([each[1:] for each in kept])], folded=len(kept) > MOST_CHARTS)
+
+
+def of_run(run: Run) -> RunForecast | None:
+    """The forecast of a run, unless its figures allow none."""
+    try:
+        return forecast.of_run(run)
+    except ValueError:
+        return None
+
+
+def _chart(index: int, group: Group, found: Sequence[RunForecast]) -> Figure | None:
+    truth = band([(one.steps, one.rewards) for one in found])
+    made_at = float(np.mean([one.early.made_at for one in found]))
+    expected, low, high = (_mean([_later(one.early, name) for one in found]) for name in ("rewards", "low", "high"))
+    ceiling = mean([one.now.ceiling for one in found])
+    ends = np.array([made_at, float(expected[0].max(initial=made_at))])
+    lines = [
+        Line(index, np.array([made_at]), np.zeros(1), style="upright", colour=GREY, notes=("made here",)),
+        Line(index, *expected, "expected", "expected", "dashed", GREY, low=low[1], high=high[1]),
+        Line(index, ends, np.full(2, ceiling), "ceiling", "ceiling", "dotted"),
+        banded(index, truth, label="came", hover="came"),
+    ]
+    axis = Axis("right answers in training", percent=True, low=0.0)
+    return figure(f"Expected and come: {group.name}", "", STEP, axis, lines)
+
+
+def _later(one: Forecast, name: str) -> Series:
+    """From the step on at which it was made."""
+    ahead = one.steps >= one.made_at
+    return one.steps[ahead], getattr(one, name)[ahead]
+
+
+def _mean(series: Sequence[Series]) -> Series:
+    whole = band(series)
+    return whole.x, whole.y
+
+
+def _table(kept: Sequence[tuple[Group, Sequence[RunForecast]]]) -> Table:
+    rows = []
+    for group, found in kept:
+        final = _interval([one.early.final for one in found])
+        ended = percent(mean([one.rewards[-1] for one in found]))
+        ceiling = _interval([(one.now.ceiling, *one.now.ceiling_interval) for one in found])
+        spent = percent(mean([one.now.spent for one in found]), 0)
+        rows.append([group.name, final, ended, ceiling, spent, *_scores(found)])
+    header = [
+        "run",
+        "expected at the end",
+        "came so far",
+        "ceiling now",
+        "entropy spent",
+        "inside",
+        "error",
+        "best rival",
+    ]
+    return Table(header, rows, NOTE)
+
+
+def _interval(figures: Sequence[tuple[float, float, float]]) -> str:
+    value, low, high = np.mean(figures, axis=0)
+    return f"{percent(value)} [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def _scores(found: Sequence[RunForecast]) -> list[str]:
+    """How the early forecasts did against the rest of the runs, and the best of those they compete with."""
+    scores = [one.score for one in found if one.score is not None]
+    if not scores:
+        return ["—"] * 3
+    errors = {name: mean([score.errors.get(name) for score in scores]) for name in scores[0].errors}
+    ours = errors.pop("forecast")
+    rivals = {name: error for name, error in errors.items() if "alone" not in name and math.isfinite(error)}
+    best = min(rivals, key=rivals.__getitem__)
+    inside = percent(mean([score.coverage for score in scores]), 0)
+    return [inside, f"{100 * ours:.1f}", f"{best}: {100 * rivals[best]:.1f}"]
