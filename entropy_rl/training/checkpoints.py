@@ -13,11 +13,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
-import gc
-import logging as python_logging
+import json
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -30,6 +28,7 @@ from jax.experimental import multihost_utils
 from orbax.checkpoint import checkpoint_managers as policies
 
 from entropy_rl.training import checkpoint_items as items
+from entropy_rl.training import checkpoint_noise
 from entropy_rl.types import Array, Params
 
 BEST_METRIC = "validation/pass@1"
@@ -74,7 +73,7 @@ class Checkpoints:
             raise ValueError(
                 f"keep = {keep} checkpoints: at least 1 is needed to resume from, 2 to survive a damaged one"
             )
-        _quieten_orbax()
+        checkpoint_noise.quieten()
         self._folder = epath.Path(folder if "://" in os.fspath(folder) else os.path.abspath(folder))
         self._best_metric = best_metric
         self._needed = 0  # bytes of the save under way
@@ -129,6 +128,22 @@ class Checkpoints:
                 metrics=None if best is None else {self._best_metric: float(best)},
                 force=True,  # whether to save is the caller's decision
             )
+
+    def measure(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Adds what was measured of a step after it was saved, so that it may be the best; once, and again is harmless."""
+        best = None if self._best_metric is None else metrics.get(self._best_metric)
+        if best is None:
+            return
+        self.wait()
+        folder = self._folder / str(step) / "metrics"
+        if jax.process_index() == 0 and not (folder / "metrics").exists():
+            folder.mkdir(exist_ok=True)
+            written = folder / "unfinished"  # where Orbax does not look
+            written.write_text(json.dumps({self._best_metric: float(best)}))
+            written.rename(folder / "metrics")
+        if jax.process_count() > 1:
+            multihost_utils.sync_global_devices("a saved step is measured")
+        self._manager.reload()
 
     def restore(self, abstract_state: Any, step: int | None = None) -> Restored:
         """The newest checkpoint that is whole, or that of `step`. Damage is logged, and the next older one is tried.
@@ -217,7 +232,7 @@ class Checkpoints:
             failure = f"{type(error).__name__}: {_first_line(error)}"
             fault = None if items.is_damage(error) else error
         if failure:
-            _bury_pending_reads()
+            checkpoint_noise.bury_pending_reads()
         faults = [fault is not None]
         if jax.process_count() > 1:
             faults, whole = multihost_utils.process_allgather(np.array([fault is not None, loaded is not None])).T
@@ -316,29 +331,3 @@ def _first_line(error: BaseException) -> str:
         error = error.__cause__
     text = (getattr(error, "strerror", None) or str(error)).strip()
     return text.splitlines()[0][:200] if text else "no message"
-
-
-def _bury_pending_reads() -> None:
-    """When one array cannot be read, Orbax leaves the reads of the others pending on a closed event loop.
-
-    Whenever the garbage collector comes upon them they complain on stderr; here they go at once and unheard.
-    """
-    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
-    try:
-        gc.collect()
-    finally:
-        sys.unraisablehook = hook
-
-
-def _quieten_orbax() -> None:
-    """Drops Orbax's account of every phase of every save from the log: it shares absl's logger."""
-    logger = logging.get_absl_logger()
-    if _tells_the_user not in logger.filters:
-        logger.addFilter(_tells_the_user)
-
-
-def _tells_the_user(record: python_logging.LogRecord) -> bool:
-    if f"{os.sep}orbax{os.sep}" not in record.pathname:
-        return True
-    record.exc_info = None  # the exception itself reaches the caller; its pages of traceback hide what we say of it
-    return record.levelno >= python_logging.ERROR

@@ -23,7 +23,7 @@ from entropy_rl.training.checkpoints import Checkpoints, abstract, restore_param
 from entropy_rl.training.checksums import computed
 from entropy_rl.types import TrainState
 
-# A read that Orbax left pending may still be collected later, in any test of this file; see _bury_pending_reads.
+# A read that Orbax left pending may still be collected later, in any test of this file; see checkpoint_noise.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
@@ -232,6 +232,22 @@ def test_the_newest_and_the_best_are_kept(tmp_path):
     save(again, 7)
     assert again.all_steps() == [2, 6, 7]
     assert again.restore(abstract(example_state()), step=2).step == 2
+    again.close()
+
+
+def test_a_step_measured_after_it_was_saved_may_be_the_best_also_for_the_next_process(tmp_path):
+    checkpoints = Checkpoints(tmp_path, keep=1)
+    save(checkpoints, 1, metrics={"validation/pass@1": 0.5})
+    save(checkpoints, 2)
+    checkpoints.measure(2, {"validation/pass@1": 0.9})
+    checkpoints.measure(1, {"validation/pass@1": 1.0})  # a second figure of the same step changes nothing
+    assert checkpoints.best_step() == 2
+    checkpoints.close()
+    again = Checkpoints(tmp_path, keep=1)
+    save(again, 3)
+    assert again.all_steps() == [2, 3] and again.restore(abstract(example_state()), step=2).step == 2
+    again.measure(3, {})
+    assert again.best_step() == 2
     again.close()
 
 

@@ -7,6 +7,7 @@ import pathlib
 import random
 import signal
 import time
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,9 @@ from entropy_rl import presets, training
 from entropy_rl.config import Config
 from entropy_rl.references import EmaReference
 from entropy_rl.training import interrupts
+from entropy_rl.training.checkpoints import Checkpoints
 from entropy_rl.training.interrupts import EXIT_CODE, Interrupted
+from entropy_rl.training.workdirs import CHECKPOINTS
 from tests.training import resuming
 from tests.training.resuming import CONFIG_FILE, assert_same_run, finished_checkpoints
 
@@ -64,6 +67,40 @@ def test_a_run_asked_to_stop_at_one_safe_point_after_another_is_the_run_left_alo
     assert left == [None, 0, 2, 4, 4, 4]
     training.run(tiny(6), str(workdir), bases=bases)
     assert_same_run(whole, workdir, tiny(6))
+
+
+def measured(workdir: pathlib.Path) -> dict[int, Any]:
+    """Of the checkpoints that are still there: figures that the best is chosen by."""
+    reader = Checkpoints(workdir / CHECKPOINTS, read_only=True)
+    try:
+        return {step: reader._manager.metrics(step) for step in reader.all_steps()}
+    finally:
+        reader.close()
+
+
+def test_stops_before_during_and_after_validations_change_no_candidate_for_the_best_checkpoint(tmp_path):
+    """One point lies in each validation, here of every step; checkpoints are due after steps 2, 4 and the last.
+
+    The run leaves in the validation of step 1 (saved, no candidate), after that of step 1 in the rollout of step 2, in
+    the validation of step 2 (a candidate) and in the validation of step 5, the last.
+    """
+    config = dataclasses.replace(
+        tiny(5),
+        evaluation=dataclasses.replace(tiny(5).evaluation, every=1),
+        checkpoint=dataclasses.replace(tiny(5).checkpoint, every=2, keep=5),
+    )
+    whole, workdir, bases, left = tmp_path / "whole", tmp_path / "run", str(tmp_path / "bases"), []
+    training.run(config, str(whole), bases=bases)
+    for last in (7, 2, 5, 13):
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(Interrupted):
+            Life(patch, last)
+            training.run(config, str(workdir), bases=bases)
+        left.append(max(finished_checkpoints(workdir)))
+    assert left == [1, 1, 2, 5]
+    training.run(config, str(workdir), bases=bases)
+    best = measured(whole)
+    assert best.keys() == {2, 4, 5} and None not in best.values()
+    assert measured(workdir) == {1: None} | best
 
 
 def test_a_stop_with_nothing_new_writes_no_checkpoint(whole, tmp_path):
