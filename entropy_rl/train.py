@@ -74,7 +74,7 @@ def _run(config: Config, workdir: str) -> None:
         logging.error("%s", error)
         sys.exit(1)
     test = finished.summary["test"]
-    figures = [f"{name} {value:.3f}" for name, value in test.items() if isinstance(value, float)]  # no interval, no count
+    figures = [f"{name} {value:.3f}" for name, value in test.items() if isinstance(value, float)]  # no intervals
     logging.info("%s: test %s", config.name, ", ".join(figures))
 
 
