@@ -65,6 +65,21 @@ def importance(low: float, high: float, mask_outside: bool) -> Callable:
 # ---- gates by sequence and by entropy change -------------------------------------------------------------------------
 
 
+def sign_weights(balance: float, above: float) -> Callable:
+    def oracle(s: Stats, random: np.ndarray) -> np.ndarray:
+        return np.where(np.exp(s.logprobs) > above, 1 - balance * np.sign(s.advantages), 1.0)
+
+    return oracle
+
+
+def sign_rejection(balance: float) -> Callable:
+    def oracle(s: Stats, random: np.ndarray) -> np.ndarray:
+        lots = (np.asarray(random[:, :1], np.float32).view(np.uint32) - 0x00800000) / 2.0**30
+        return 1.0 - ((np.sign(s.advantages) == np.sign(balance)) & (lots < abs(balance)))
+
+    return oracle
+
+
 def opsm(delta: float) -> Callable:
     def oracle(s: Stats, random: np.ndarray) -> np.ndarray:
         left = row_mean(s.old_logprobs - s.logprobs, s.mask) > delta
@@ -164,6 +179,15 @@ def kl_cov(fraction: float, coefficient: float, shape: str = "absolute", delta: 
 
 def entropy_bonus(coefficient: float) -> Callable:
     def oracle(s: Stats, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return -coefficient * s.entropies, np.zeros_like(weight), -coefficient * weight
+
+    return oracle
+
+
+def difficulty_bonus(hard: float, easy: float, split: float) -> Callable:
+    def oracle(s: Stats, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        accuracy = s.correct.reshape(-1, s.group_size).mean(1).repeat(s.group_size)[:, None]
+        coefficient = np.where(accuracy <= split, hard, easy) * s.mask
         return -coefficient * s.entropies, np.zeros_like(weight), -coefficient * weight
 
     return oracle

@@ -8,6 +8,7 @@ from typing import Any
 
 from entropy_rl.controls.clip_cov import ClipCov
 from entropy_rl.controls.covariance_weight import CovarianceWeight
+from entropy_rl.controls.difficulty_bonus import DifficultyBonus
 from entropy_rl.controls.entropy_bonus import EntropyBonus
 from entropy_rl.controls.entropy_discriminator import EntropyDiscriminator, VocabularyDiscriminator
 from entropy_rl.controls.entropy_flow import EntropyFlow
@@ -22,6 +23,7 @@ from entropy_rl.controls.quantile_clip_cov import QuantileClipCov
 from entropy_rl.controls.random_control import RandomControl
 from entropy_rl.controls.reference_kl import ReferenceKl
 from entropy_rl.controls.shaped_advantage import EntropyAdvantage, PlanningCredit
+from entropy_rl.controls.sign_weights import SignRejection, SignWeights
 from entropy_rl.controls.siren import Siren
 from entropy_rl.controls.steer import Steer
 from entropy_rl.losses.aggregation import ConstantNormaliser, PromptMean, SequenceMean, SequenceSum, TokenMean
@@ -187,6 +189,12 @@ GATES += [
 ]
 PENALTIES += [
     penalty("lp-reg", LpReg(0.2, 1.5, max_fraction=0.2), control_oracles.lp_reg(0.2, 1.5), LpReg(coefficient=0.0)),
+    penalty(
+        "difficulty-bonus",
+        DifficultyBonus(0.05, 0.01),
+        control_oracles.difficulty_bonus(0.05, 0.01, 0.5),
+        DifficultyBonus(0.0),
+    ),
     penalty("positive-nll", PositiveNll(), control_oracles.positive_nll(0.1), PositiveNll(0.0)),
 ]
 INFINITY = float("inf")
@@ -233,6 +241,9 @@ GATES += [
         control_oracles.vocabulary_discriminator(0.5, 0.1),
         VocabularyDiscriminator(INFINITY),
     ),
+    gate("sign-weights", SignWeights(0.4, 0.3), control_oracles.sign_weights(0.4, 0.3), SignWeights(0.0)),
+    gate("sign-rejection", SignRejection(0.5), control_oracles.sign_rejection(0.5), SignRejection(0.0)),
+    gate("sign-rejection-negative", SignRejection(-0.5), control_oracles.sign_rejection(-0.5), SignRejection(0.0)),
     gate("entropy-flow", EntropyFlow(0.7), control_oracles.entropy_flow(0.7), EntropyFlow(0.0)),
     gate(
         "random-by-gradient",

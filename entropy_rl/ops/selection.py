@@ -110,6 +110,12 @@ def random_scores(key: Array, sample_ids: Array, length: int) -> Array:
     return jax.lax.bitcast_convert_type((bits >> 2) + jnp.uint32(0x00800000), jnp.float32)
 
 
+def random_shares(key: Array, sample_ids: Array) -> Array:
+    """[B, 1] float32, uniform in [0, 1): one lot for each row, of the same bits as the score of its first token."""
+    bits = jax.lax.bitcast_convert_type(random_scores(key, sample_ids, 1), jnp.uint32)
+    return (bits - jnp.uint32(0x00800000)).astype(jnp.float32) / 2.0**30
+
+
 def largest(scores: Array, eligible: Array, count: Array, max_fraction: float, minimum: int = 0) -> Array:
     """Marks the `count` highest scores among the eligible tokens; see `top_fraction`."""
     capacity = min(max(math.ceil(max_fraction * scores.size), minimum, 1), scores.size)
