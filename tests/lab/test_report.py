@@ -52,9 +52,9 @@ def test_a_report_holds_every_section_for_any_number_of_runs(tmp_path, count):
     assert page.open == []
     for title in ("What entropy buys", "The entropy budget", "Which tokens were selected", "Sampled answers", "Health"):
         assert title in text
-    # entropy, reward, pass@1, pass@16, law, three of the budget, two of the covariance, two methods, eight of health;
-    # quantiles of the covariance for each run
-    assert page.tags.count("svg") == 20 + count
+    # entropy, reward, pass@1, pass@16, pass@k, law, three of the budget, two of the covariance, two methods, eight of
+    # health; quantiles of the covariance for each run
+    assert page.tags.count("svg") == 21 + count
     assert len([a for a in page.attributes if a[1] == "data-switch"]) == (count if count > 1 else 0)
 
 
