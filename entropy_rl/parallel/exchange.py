@@ -17,6 +17,7 @@ from entropy_rl.parallel import watchdog
 
 _PATIENCE_MS = 24 * 3600 * 1000  # whether a peer is lost or stuck is for the watchdog to say
 _numbers = itertools.count()
+_unread: list[str] = []  # keys of this process that others may still have to read
 
 
 class Disagreement(RuntimeError):
@@ -40,18 +41,44 @@ def everyones(value: Any, place: str) -> list[Any]:
     Raises:
       Disagreement: if another process is at another place.
     """
-    processes, me = jax.process_count(), jax.process_index()
-    if processes == 1:
+    if jax.process_count() == 1:
         return [value]
-    client, number = store(), next(_numbers)
-    client.key_value_set(f"exchange/{number}/{me}", json.dumps([place, value], default=_number))
+    number = next(_numbers)
+    own = _put(number, value, place)
+    found = _read(number, place)
+    while _unread:  # whoever is here has read everything of the exchanges before
+        store().key_value_delete(_unread.pop())
+    _unread.append(own)
+    return found
+
+
+def to_first(value: Any, place: str) -> list[Any] | None:
+    """A JSON value of each process, in their order, on the first process; None on the others, which wait for nobody.
+
+    Raises:
+      Disagreement: on the first, if another process is at another place.
+    """
+    if jax.process_count() == 1:
+        return [value]
+    number = next(_numbers)
+    _unread.append(_put(number, value, place))
+    return _read(number, place) if jax.process_index() == 0 else None
+
+
+def _put(number: int, value: Any, place: str) -> str:
+    """Under the key that is given back."""
+    key = f"exchange/{number}/{jax.process_index()}"
+    store().key_value_set(key, json.dumps([place, value], default=_number))
+    return key
+
+
+def _read(number: int, place: str) -> list[Any]:
+    client = store()
     with watchdog.waiting(place):
         found = [
             json.loads(client.blocking_key_value_get(f"exchange/{number}/{process}", _PATIENCE_MS))
-            for process in range(processes)
+            for process in range(jax.process_count())
         ]
-    if number:  # whoever is here has read everything of the exchange before
-        client.key_value_delete(f"exchange/{number - 1}/{me}")
     places = [there for there, _ in found]
     if len(set(places)) > 1:
         each = "; ".join(f"process {process} is at {there!r}" for process, there in enumerate(places))

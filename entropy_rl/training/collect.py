@@ -73,7 +73,7 @@ def open_stream(config: Config, engine: Engine) -> Stream:
 
 
 def saved(stream: Stream, carried: Sequence[Group], mesh: Mesh) -> dict[str, Any]:
-    """What a checkpoint must hold of the data: JSON values, the same on every process."""
+    """What a checkpoint must hold of the data: JSON values, whole on the process that writes them, the first."""
     every = processes.of_teams(mesh, groups.encoded(carried), "groups carried over")
     return {"stream": stream.state(), "carried": every}
 
