@@ -1,6 +1,6 @@
 """What decoding costs in memory and bytes on a TPU, read off the program compiled ahead of time for one: nothing runs.
 
-Run:  python benchmarks/aot_decode.py --topology=v5e:2x2               (needs libtpu: pip install 'entropy_rl[tpu]')
+Run:  python benchmarks/aot_decode.py --topology=v5e:2x2               (needs libtpu: pip install -e '.[tpu]')
       python benchmarks/aot_decode.py --topology=v6e:2x2 --model=0.5B --storage=int8
 
 Compiles `generate` for one device of the slice and prints, beside the caches, the memory of all temporaries; and for

@@ -5,7 +5,7 @@ punishment has no work here: the task ends every answer in time.
 
 Run:     python -m entropy_rl.train --config=countdown_dapo --workdir=runs/countdown_dapo
 Result:  test pass@1 .574 ± .032, pass@16 .672 ± .007, entropy .044 ± .009 nats/token; 3.0 rounds of prompts a step
-         (3 seeds; commits 2525666 and 6ea9440, other work in progress beside them; AMD EPYC)
+         (3 seeds; commits 2525666 and 6ea9440, other work in progress beside them; AMD EPYC; the runs were not kept)
 """
 
 import dataclasses

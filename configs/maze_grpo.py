@@ -3,7 +3,7 @@
 Run:     python -m entropy_rl.train --config=maze_grpo --workdir=runs/maze_grpo
 Result:  base -> test: pass@1 .256 -> .741, pass@16 .906 -> .911,
          entropy .357 -> .100 nats/token; a test maze has 3.4 right routes on average
-         (1 seed, 120 steps; commit 61f1aaf, AMD EPYC)
+         (1 seed, 120 steps; commit 61f1aaf, AMD EPYC; the run was not kept)
 """
 
 from entropy_rl.advantages.grpo import GroupNormalized

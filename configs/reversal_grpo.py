@@ -3,7 +3,7 @@
 Run:     python -m entropy_rl.train --config=reversal_grpo --workdir=runs/reversal_grpo
 Result:  base -> test: pass@1 .335 -> .986, pass@16 .995 -> 1.000,
          entropy .771 -> .019 nats/token: nothing is lost with it
-         (1 seed, 120 steps; commit 61f1aaf, AMD EPYC)
+         (1 seed, 120 steps; commit 61f1aaf, AMD EPYC; the run was not kept)
 """
 
 from entropy_rl.advantages.grpo import GroupNormalized

@@ -3,7 +3,7 @@
 Run:     python -m entropy_rl.train --config=running_sums_grpo --workdir=runs/running_sums_grpo
 Result:  base -> test: pass@1 .192 -> .721, pass@16 .865 -> .917,
          entropy .766 -> .094 nats/token: pass@16 rises while entropy falls
-         (1 seed, 120 steps; commit 61f1aaf, AMD EPYC)
+         (1 seed, 120 steps; commit 61f1aaf, AMD EPYC; the run was not kept)
 """
 
 from entropy_rl.advantages.grpo import GroupNormalized

@@ -135,7 +135,7 @@ def prepare() -> None:
     if importlib.util.find_spec("libtpu") is None:
         raise ValueError(
             "the compiler for TPUs (libtpu) is not installed; install the extra that brings it, "
-            "pip install 'entropy-rl[tpu]', on any machine: no TPU is needed"
+            "pip install -e '.[tpu]' in the clone, on any machine: no TPU is needed"
         )
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)

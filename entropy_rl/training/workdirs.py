@@ -137,7 +137,7 @@ def _check_folder(folder: epath.Path) -> None:
         try:
             folder.exists()
         except ImportError as error:
-            raise ValueError(f"--workdir={folder}: {error}: pip install 'entropy-rl[gcs]', or gcsfs") from None
+            raise ValueError(f"--workdir={folder}: {error}: pip install -e '.[gcs]' in the clone, or gcsfs") from None
         return
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
     if not nearest.is_dir():

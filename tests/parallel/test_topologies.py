@@ -62,4 +62,4 @@ def test_without_the_compiler_the_extra_that_brings_it_is_named():
         "except ValueError as error: sys.stderr.write(str(error))\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=dict(os.environ))
-    assert "entropy-rl[tpu]" in done.stderr
+    assert "pip install -e '.[tpu]'" in done.stderr

@@ -53,5 +53,7 @@ def test_a_machine_that_cannot_read_buckets_is_told_what_to_install(monkeypatch,
         raise ImportError("Please install gcsfs to access Google Storage")
 
     monkeypatch.setattr("etils.epath.backend._FileSystemSpecBackend._get_filesystem", missing)
-    with pytest.raises(ValueError, match=r"--workdir=gs://bucket/run: Please install gcsfs.*entropy-rl\[gcs\]"):
+    with pytest.raises(
+        ValueError, match=r"--workdir=gs://bucket/run: Please install gcsfs.*pip install -e '\.\[gcs\]'"
+    ):
         training.run(config, "gs://bucket/run")
