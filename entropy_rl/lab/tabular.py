@@ -137,6 +137,19 @@ class Table:
         uniform = right / right.sum(axis=1, keepdims=True)
         return float(np.mean(0.5 * np.abs(self.right_shares - uniform).sum(axis=1)))
 
+    def distinct(self, samples: int) -> tuple[float, float]:
+        """Expected numbers of different right and of different wrong answers among some samples, means over prompts."""
+        seen = -np.expm1(samples * np.log1p(-np.minimum(self.answers, 1.0 - 1e-12)))
+        right = self.worth > 0
+        return float(np.mean(np.sum(seen * right, axis=1))), float(np.mean(np.sum(seen * ~right, axis=1)))
+
+    def imitated(self, learning_rate: float) -> Table:
+        """One exact step up the mean log-likelihood of the right answers, all alike: what demonstrations teach."""
+        paths = right_paths(self.tree, self.worth)  # [P, S, V]
+        there = paths.sum(axis=2, keepdims=True)
+        change = (paths - there * self.policy) / self.tree.right
+        return dataclasses.replace(self, logits=self.logits + learning_rate * change)
+
     @property
     def answer_entropy(self) -> float:
         """Of the answers, right and wrong, mean over prompts, nats."""

@@ -103,6 +103,33 @@ def test_effective_modes_and_distance_match_hand_computation():
     assert table.distance_to_uniform == pytest.approx(0.25)
 
 
+def test_distinct_answers_match_hand_computation():
+    tree = Tree(prompts=1, depth=1, vocabulary=3, right=1)
+    table = Table(tree, np.log([[[0.5, 0.25, 0.25]]]), np.array([[1.0, 0.0, 0.0]]))
+    right, wrong = table.distinct(2)
+    assert right == pytest.approx(1 - 0.25)  # not twice another answer
+    assert wrong == pytest.approx(2 * (1 - 0.75**2))
+
+
+def test_imitation_climbs_the_likelihood_of_the_right_answers():
+    table, rate = small(), 1e-5
+    after = table.imitated(rate)
+
+    def likelihood(one):
+        return np.sum(np.log(one.answers) * (one.worth > 0)) / SMALL.right
+
+    gradient = (after.logits - table.logits) / rate
+    assert likelihood(after) - likelihood(table) == pytest.approx(rate * np.sum(gradient**2), rel=1e-3)
+
+
+def test_log_ratios_move_in_proportion_to_rewards_under_the_natural_gradient_of_a_bandit():
+    tree = Tree(prompts=3, depth=1, vocabulary=5, right=5, graded=True)
+    table = Table(tree, *tree.draw(0))
+    assert len(np.unique(table.worth)) == 15 and (table.worth > 0).all() and (table.worth < 1).all()
+    assert table.linearity(table.moved(0.3, natural=True).moved(0.3, natural=True)) == pytest.approx(1.0)
+    assert table.linearity(table.moved(0.3)) < 0.9
+
+
 def test_a_drawn_tree_is_the_same_for_its_seed_and_lifts_each_right_path():
     logits, worth = SMALL.draw(3)
     np.testing.assert_array_equal(logits, SMALL.draw(3)[0])

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from entropy_rl.advantages.grpo import GroupNormalized
 from entropy_rl.advantages.signed import Signed
 from entropy_rl.closed_loop.loop import EntropyLoop
 from entropy_rl.closed_loop.proportional_integral import ProportionalIntegral
@@ -23,7 +24,10 @@ from entropy_rl.ops.schedules import Controlled
 from entropy_rl.problem import Problem, Verdict
 from entropy_rl.rewards.inverse_probability import InverseProbability
 from entropy_rl.tabular import rewards, simulation
+from entropy_rl.tabular.exact_gradient import ExactGradient
 from entropy_rl.tabular.experiment import Tabular
+from entropy_rl.tabular.one_sided import OneSided
+from entropy_rl.tabular.squeeze import Squeeze
 
 TREE = Tree(prompts=5, depth=2, vocabulary=3, right=2)
 PLAIN = Tabular("plain", loss=PolicyLoss(surrogate=UnclippedSurrogate()), tree=TREE, steps=3, epochs=1, group_size=4)
@@ -173,3 +177,28 @@ def test_a_run_after_another_starts_where_that_ended(tmp_path):
     dataclasses.replace(grpo, steps=1, after=4).run(str(tmp_path / "second"))
     first, second = (read_run(tmp_path / name).summary for name in ("first", "second"))
     assert second["base"] == first["test"]
+
+
+def test_exact_experiments_leave_folders_that_the_lab_reads(tmp_path):
+    for place, setting in enumerate(
+        (ExactGradient("vanilla", tree=TREE, steps=2), Squeeze("both", imitation=1, reinforcement=2, tree=TREE))
+    ):
+        setting.run(str(tmp_path / str(place)))
+        run = read_run(tmp_path / str(place))
+        assert run.name == setting.name and run.summary["steps"] == len(run.records) - 1
+        assert run.summary["test"]["pass@1"] == run.series("validation/pass@1")[1][-1]
+
+
+@pytest.mark.parametrize("natural", [False, True])
+def test_a_small_exact_step_changes_entropy_as_the_theorem_says(natural):
+    experiment = ExactGradient("", natural, learning_rate=1e-4, tree=TREE)
+    table = Table(TREE, *TREE.draw(0))
+    true = table.at_same_states(table.moved(1e-4, natural))
+    assert experiment.predicted(table) == pytest.approx(true, rel=1e-3)
+
+
+def test_one_sided_advantages_add_up_to_the_whole():
+    rewards_seen, mask = jnp.array([1.0, 0.0, 0.0, 1.0, 1.0, 0.0]), jnp.ones((6, 2), bool)
+    both = [OneSided(GroupNormalized(), positive)(rewards_seen, mask, 3) for positive in (True, False)]
+    assert both[0].min() == 0 and both[1].max() == 0
+    np.testing.assert_allclose(both[0] + both[1], GroupNormalized()(rewards_seen, mask, 3))
