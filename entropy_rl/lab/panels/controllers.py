@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from entropy_rl.lab import closed_loop
 from entropy_rl.lab.charts import COLOURS, LABEL_LETTERS, Chart, Line, draw
 from entropy_rl.lab.figures import STEP, Figure, Section, Table, banded
-from entropy_rl.lab.law import smooth
 from entropy_rl.lab.outcomes import percent
-from entropy_rl.lab.runs import Run
 from entropy_rl.lab.scales import Axis
 from entropy_rl.lab.seeds import Band, Group, mean
+from entropy_rl.lab.text import visible
 
 TEXT = (
     "Dashed: the target, with ±5 % of the first entropy around it. Below: what the loop sets to hold it. Shaded: at "
@@ -93,22 +93,28 @@ def _stretches(band: Band) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _table(found: Sequence[tuple[Group, str]]) -> Table:
-    """How far from the target the second half was, and how long it was out of reach."""
+    """How well each loop did what it was asked: of several seeds, the means."""
     rows = []
     for group, loop in found:
-        told = np.array([_second_half(run, f"controller/{loop}") for run in group.runs])
-        away, within, saturated = (mean(column.tolist()) for column in told.T)
-        rows.append([f"{group.name}, {loop}", percent(away), percent(within, 0), percent(saturated, 0)])
-    header = ["loop", "mean distance to the target", "steps within ±5 %", "steps saturated"]
+        told = [one[loop] for one in group.each(closed_loop.of_run) if loop in one]
+        if told:
+            rows.append([f"{group.name}, {loop}", *_cells(told)])
+    header = ["loop", "error", "wandering", "off track", "settled at step", "steps saturated", "in the end"]
     note = (
-        "Over the second half of the run; distances of the entropy, smoothed over 7 steps, as shares of the first one."
+        "Error: of the last half's mean, of the target. Wandering: largest error of a mean of 20 steps in that half. "
+        "Off track: the largest over the whole run, of the first entropy. Settled: a mean of 5 steps was within 5\u202f%."
     )
     return Table(header, rows, note)
 
 
-def _second_half(run: Run, prefix: str) -> tuple[float, float, float]:
-    steps, entropy, target, saturated = run.table(f"{prefix}/entropy", f"{prefix}/target", f"{prefix}/saturated")
-    if len(steps) < 4:
-        return float("nan"), float("nan"), float("nan")
-    away = np.abs(smooth(entropy) - target)[len(steps) // 2 :] / entropy[0]
-    return float(away.mean()), float((away <= TOLERANCE).mean()), float(saturated[len(steps) // 2 :].mean())
+def _cells(told: Sequence[closed_loop.ClosedLoop]) -> list[str]:
+    error = mean([one.error for one in told])
+    shares = [percent(mean([getattr(one, name) for one in told])) for name in ("wandering", "off_track")]
+    settled = [one.settled for one in told if one.settled is not None]
+    when = f"{mean(settled):.0f}" if len(settled) == len(told) else f"{len(settled)} of {len(told)} did"
+    stuck = sorted({name for one in told for name in one.out_of_reach})
+    holding = sum(one.holds for one in told)
+    held = "holds" if holding == len(told) else "does not hold" if not holding else f"{holding} of {len(told)} hold"
+    end = f"out of reach: {', '.join(stuck)} at the end of its range" if stuck else held
+    saturated = percent(mean([one.saturated for one in told]), 0)
+    return [f"{100 * error:+.1f}\u202f%".replace("-", "−"), *shares, when, saturated, visible(end, 80)]
