@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Iterable
 from typing import Any
+
+import jax
 
 GIB = 1 << 30
 TPU_MEMORY = {  # bytes per JAX device: Cloud TPU documentation, where a runtime does not say
@@ -78,10 +81,7 @@ def memory_bytes(device: Any, sharing: int = 1) -> int | None:
     Args:
       sharing: devices that share a host's memory, where the device is the host.
     """
-    try:
-        limit = (device.memory_stats() or {}).get("bytes_limit")
-    except Exception:  # a topology without hardware behind it has no statistics
-        limit = None
+    limit = _statistics(device).get("bytes_limit")
     if limit:
         return int(limit)
     if device.platform == "cpu":
@@ -96,13 +96,23 @@ def peak(device: Any) -> Peak | None:
 
 def memory_in_use(device: Any) -> tuple[int, int] | None:
     """Bytes of a device's memory in use now, and at most since the process began; None where nobody counts them."""
-    try:
-        found = device.memory_stats() or {}
-    except Exception:  # a topology without hardware behind it has no statistics
-        return None
+    found = _statistics(device)
     if "bytes_in_use" not in found or "peak_bytes_in_use" not in found:
         return None
     return int(found["bytes_in_use"]), int(found["peak_bytes_in_use"])
+
+
+def own(devices: Iterable[Any]) -> list[Any]:
+    """Those of this process, which can ask nothing of another's; all of them if it has none."""
+    devices = list(devices)
+    return [device for device in devices if device.process_index == jax.process_index()] or devices
+
+
+def _statistics(device: Any) -> dict[str, Any]:
+    try:
+        return device.memory_stats() or {}
+    except (jax.errors.JaxRuntimeError, NotImplementedError):  # another process's, or a topology without hardware
+        return {}
 
 
 def _available_host_memory() -> int:

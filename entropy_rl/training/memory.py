@@ -100,7 +100,7 @@ def table(config: Config, placement: Placement, prompt_tokens: int, response_tok
         Row("parameters before the step, for the ledger", bool(config.ledger.every) * _size(state.params), (UPDATE,)),
         Row("activations", _activations(config, placement, prompt_tokens, response_tokens), (UPDATE,), estimated=True),
     ]
-    devices = placement.mesh.devices.flat
+    devices = hardware.own(placement.mesh.devices.flat)
     limit = hardware.memory_bytes(devices[0], sharing=len(devices))
     return Table(tuple(row for row in rows if row.bytes), limit)
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-import jax
 import numpy as np
 from jax.sharding import Mesh
 
@@ -51,7 +49,7 @@ def figures(
     peak = hardware.peak(mesh.devices.flat[0])
     if peak is None:
         return {}
-    devices = len(_own(mesh)) * len(team(mesh).members)  # that worked on these rows
+    devices = len(hardware.own(mesh.devices.flat)) * len(team(mesh).members)  # that worked on these rows
     replicas = max(devices // mesh.shape["tensor"], 1)  # of the weights, each sampling rows of its own
     forward = sum(flops.forward(policy, one.prompts, one.responses) for one in sampled)
     read = sum(flops.decode_bytes(policy, one.prompts, one.responses, replicas) for one in sampled)
@@ -87,13 +85,8 @@ def spent(laps: Mapping[str, float], overlapped: bool) -> dict[str, float]:
 
 def memory(mesh: Mesh) -> dict[str, float]:
     """Metrics of the fullest device of this process; none where nobody counts."""
-    found = [in_use for in_use in map(hardware.memory_in_use, _own(mesh)) if in_use is not None]
+    found = [in_use for in_use in map(hardware.memory_in_use, hardware.own(mesh.devices.flat)) if in_use is not None]
     if not found:
         return {}
     now, most = (max(values) / hardware.GIB for values in zip(*found, strict=True))
     return {"memory/in_use": now, "memory/peak": most}
-
-
-def _own(mesh: Mesh) -> list[Any]:
-    """The devices of this process."""
-    return [device for device in mesh.devices.flat if device.process_index == jax.process_index()]

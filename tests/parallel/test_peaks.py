@@ -31,9 +31,14 @@ def test_every_tpu_of_the_memory_table_has_a_peak_that_needs_many_operations_per
         assert found is not None and 100 < found.flops / found.bandwidth < 700, kind
 
 
-@pytest.mark.parametrize("statistics", [None, {}, {"bytes_in_use": 1}, RuntimeError("no hardware")])
+@pytest.mark.parametrize("statistics", [None, {}, {"bytes_in_use": 1}, jax.errors.JaxRuntimeError("not here")])
 def test_memory_that_nobody_counts_is_not_reported(statistics):
     assert devices.memory_in_use(Device("x", statistics)) is None
+
+
+def test_a_mistake_in_asking_is_not_taken_for_a_device_that_does_not_tell():
+    with pytest.raises(AttributeError):
+        devices.memory_in_use(Device("x", AttributeError("memory_stat")))
 
 
 def test_memory_in_use_and_at_most():

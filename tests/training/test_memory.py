@@ -160,6 +160,24 @@ def test_the_default_type_is_the_one_that_matrix_units_take(platform, capability
     assert devices.concrete(POLICY, device) is POLICY  # a stated type is never changed
 
 
+def test_the_limit_is_that_of_a_device_of_this_process(monkeypatch):
+    """The first of a mesh may be another host's: nobody else can ask it."""
+
+    def unreachable():
+        raise jax.errors.JaxRuntimeError(
+            "INVALID_ARGUMENT: MemoryStats is only supported for addressable PjRt devices."
+        )
+
+    def device(process: int, statistics):
+        return types.SimpleNamespace(platform="gpu", device_kind="test", process_index=process, memory_stats=statistics)
+
+    theirs, mine = device(0, unreachable), device(1, lambda: {"bytes_limit": 5 << 30})
+    monkeypatch.setattr(jax, "process_index", lambda: 1)
+    assert devices.own([theirs, mine]) == [mine] and devices.own([theirs]) == [theirs]
+    assert devices.memory_bytes(devices.own([theirs, mine])[0]) == 5 << 30
+    assert devices.memory_bytes(theirs) is None
+
+
 def test_a_tpu_that_does_not_tell_its_memory_has_what_is_published():
     lite = types.SimpleNamespace(platform="tpu", device_kind="TPU v5 lite", memory_stats=lambda: None)
     assert devices.memory_bytes(lite) == 16 << 30
