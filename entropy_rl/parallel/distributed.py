@@ -28,6 +28,7 @@ _LOST = re.compile(  # XLA's words for it; jaxlib raises them as JaxRuntimeError
     r"(gloo|socket closed|connection (reset|closed)|heartbeat|barrier|unavailable|aborted|deadline)",
     re.IGNORECASE | re.DOTALL,
 )
+_STORAGE = re.compile(r"gs://|\bGCS\b|googleapis|zarr|tensorstore|ocdbt", re.IGNORECASE)  # which uses the same words
 
 
 class Departure(Exception):
@@ -175,7 +176,8 @@ def _detect(timeouts: dict[str, Any]) -> None:
 def lost_peer(error: BaseException | None) -> bool:
     """Whether an error, or one that led to it, says that another process is gone."""
     while error is not None:
-        if _LOST.match(str(error)):
+        text = str(error)
+        if _LOST.match(text) and not _STORAGE.search(text):
             return True
         error = error.__cause__ or error.__context__
     return False

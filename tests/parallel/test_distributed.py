@@ -45,3 +45,16 @@ def test_an_error_of_a_collective_says_that_a_peer_is_gone_whatever_its_type():
     assert lost_peer(ValueError(seen)) and lost_peer(wrapped)
     assert not lost_peer(ValueError("rollout.prompts = 3: the barrier is that they must divide"))
     assert not lost_peer(RuntimeError("INTERNAL: an assertion of the compiler"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "UNAVAILABLE: GCS request failed: HTTP 503: service unavailable",
+        'DEADLINE_EXCEEDED: Error reading "gs://bucket/run/checkpoints/3/state/zarr.json": deadline exceeded',
+        'ABORTED: Error writing local file [tensorstore_spec=\'{"driver":"zarr3"}\']: aborted',
+    ],
+)
+def test_storage_that_fails_in_the_same_words_is_no_lost_host(text):
+    assert not lost_peer(ValueError(text))
+    assert lost_peer(ValueError("UNAVAILABLE: failed to connect to all addresses; last error: Socket closed"))
