@@ -1,6 +1,7 @@
 """Writes the report of one or several runs: one HTML file; seeds of one config are drawn as one.
 
 Run:  python -m entropy_rl.report runs/grpo runs/kl_cov --output=report.html
+      python -m entropy_rl.report verl.csv trainer_state.json      # logs of other trainers, see lab/foreign.py
       python -m entropy_rl.report --follow runs/grpo        # while it goes on; the open page renews itself
 """
 
@@ -24,6 +25,9 @@ from entropy_rl.lab.terminal import short_table, summary
 
 _OUTPUT = flags.DEFINE_string("output", "report.html", "The HTML file to write; local or in a bucket.")
 _FOLLOW = flags.DEFINE_bool("follow", False, "Rewrite the report while runs go on; ends when all of them have.")
+_COLUMN = flags.DEFINE_multi_string(
+    "column", [], "Of a log of another trainer: OURS=THEIRS, such as entropy/token_mean=my_entropy; may be repeated."
+)
 _EVERY = flags.DEFINE_float("every", 10.0, "With --follow: seconds between two looks at the runs.", lower_bound=0.1)
 
 
@@ -37,12 +41,19 @@ def main(argv: Sequence[str]) -> None:
         runs = _follow(argv[1:], command)
     else:
         try:
-            runs = read_runs(argv[1:])
+            runs = read_runs(argv[1:], _columns(_COLUMN.value))
         except ValueError as error:  # a wrong path is the caller's mistake and needs no traceback
             raise app.UsageError(str(error)) from error
         write_report(runs, _OUTPUT.value, command)
     logging.info("%s\n\n%s", summary(runs), short_table(runs))
     logging.info("report written to %s", _OUTPUT.value)
+
+
+def _columns(pairs: Sequence[str]) -> dict[str, str]:
+    wrong = [pair for pair in pairs if not all(pair.partition("=")[::2])]
+    if wrong:
+        raise ValueError(f"--column={wrong[0]} is no pair; write --column=entropy/token_mean=THEIR_COLUMN")
+    return {ours: theirs for ours, _, theirs in (pair.partition("=") for pair in pairs)}
 
 
 def _follow(paths: Sequence[str], command: str) -> list[Run]:

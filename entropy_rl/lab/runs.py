@@ -105,15 +105,22 @@ def read_run(path: str | os.PathLike[str]) -> Run:
     return Run(os.fspath(path), visible(name, 120), config, ordered, samples, summary, title=visible(name, 120))
 
 
-def read_runs(paths: Sequence[str | os.PathLike[str]]) -> list[Run]:
+def read_runs(paths: Sequence[str | os.PathLike[str]], columns: Mapping[str, str] | None = None) -> list[Run]:
     """Reads several runs and makes their names unique: by seed where that tells them apart, else by number.
 
+    Args:
+      paths: run folders, and logs of other trainers: see lab/foreign.py.
+      columns: of the latter, our name -> theirs, where theirs is not known.
+
     Raises:
-      ValueError: as `read_run`, or if no path is given.
+      ValueError: as `read_run` and `read_foreign`, or if no path is given.
     """
+    from entropy_rl.lab import foreign  # it makes runs, and so knows this module
+
     if not paths:
         raise ValueError("no run is named; give the --workdir of at least one training run")
-    runs = [read_run(path) for path in paths]
+    read = lambda path: foreign.read_foreign(path, columns) if foreign.is_foreign(path) else [read_run(path)]  # noqa: E731
+    runs = [run for path in paths for run in read(path)]
     for label in (
         lambda run, _: f"seed {run.summary.get('seed', run.config.get('seed'))}",
         lambda _, place: f"{place + 1}",
