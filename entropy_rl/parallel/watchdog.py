@@ -104,7 +104,11 @@ class Watchdog:
                 if time.monotonic() - self._unreachable > SILENT_SECONDS / 2 and not self._stop.is_set():
                     self._leave(f"process 0, which holds the run together, cannot be reached ({error})", EXIT_CODE)
                 continue
-            trouble = self.trouble(found, time.monotonic())
+            try:
+                trouble = self.trouble(found, time.monotonic())
+            except Exception as error:  # the watch must outlive whatever it is shown
+                logging.log_first_n(logging.WARNING, "the signs of life cannot be read: %r in %s", 3, error, found)
+                continue
             if trouble is not None and not self._stop.is_set():
                 self._linger()
                 self._leave(*trouble)
@@ -123,10 +127,11 @@ class Watchdog:
         failure = self._failure(found["failed"])
         if failure is not None:
             return failure
-        beats = {process: json.loads(text) for process, text in found["beat"].items()}
-        for process, beat in beats.items():
+        beats = {process: _beat(text) for process, text in found["beat"].items()}
+        for process in sorted({*range(self._processes), *beats} - {self._process}):
+            beat = beats.get(process, _beat(""))  # one that is lost before its first beat is missed too
             text = str(beat["n"])
-            if self._seen.get(process, ("",))[0] != text:
+            if process not in self._seen or self._seen[process][0] != text:
                 self._seen[process] = text, now
             silent = now - self._seen[process][1]
             if silent > SILENT_SECONDS and process not in found["over"]:
@@ -141,9 +146,21 @@ class Watchdog:
     def _failure(self, failed: Mapping[int, str]) -> tuple[str, int] | None:
         for process, text in failed.items():
             if process != self._process:
-                message, code = json.loads(text)
-                return message, int(code)
+                try:
+                    message, code = json.loads(text)
+                    return str(message), int(code)
+                except (ValueError, TypeError):
+                    return f"process {process} failed: {text}", 1
         return None
+
+
+def _beat(text: str) -> dict[str, Any]:
+    """A sign of life; one that cannot be read tells by its text alone whether it is a new one."""
+    try:
+        read = json.loads(text)
+        return {"n": read["n"], "at": str(read["at"]), "for": float(read["for"]), "host": read["host"]}
+    except (ValueError, KeyError, TypeError):
+        return {"n": text, "at": "", "for": 0.0, "host": "an unknown host"}
 
 
 def ended(message: str, code: int) -> None:

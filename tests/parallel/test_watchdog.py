@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import queue
 from typing import Any
 
 import pytest
@@ -34,6 +36,46 @@ def test_a_silent_process_is_lost_and_named(watch):
     assert watch.trouble(signs(beat(1), beat(1)), 0.0) is None
     message, code = watch.trouble(signs(beat(9), beat(1)), SILENT_SECONDS + 1)
     assert message.startswith("process 1 on vm has given no sign of life for 31 s") and code == EXIT_CODE
+
+
+def test_a_process_lost_before_its_first_sign_is_missed_too(watch):
+    assert watch.trouble(signs(beat(1)), 0.0) is None
+    message, code = watch.trouble(signs(beat(9)), SILENT_SECONDS + 1)
+    assert message.startswith("process 1 on an unknown host has given no sign of life") and code == EXIT_CODE
+
+
+def test_a_record_that_cannot_be_read_blinds_nobody(watch):
+    assert watch.trouble(signs(beat(1), "no JSON"), 0.0) is None
+    assert watch.trouble(signs(beat(9), '{"n": 1}'), SILENT_SECONDS + 1) is None  # it changed: its writer lives
+    message, code = watch.trouble(signs(beat(9), '{"n": 1}'), 2 * SILENT_SECONDS + 2)
+    assert "process 1" in message and code == EXIT_CODE
+    assert watch.trouble(signs(failed={1: "[1]"}), 0.0) == ("process 1 failed: [1]", 1)
+
+
+def test_the_watch_outlives_an_error_of_its_own(monkeypatch):
+    class Store:
+        def key_value_set(self, *_: Any, **__: Any) -> None:
+            """Nobody reads it."""
+
+        def key_value_dir_get(self, folder: str) -> list[tuple[str, str]]:
+            return []
+
+    looks = itertools.chain(
+        [ZeroDivisionError("a look that fails"), ("process 1 is lost", EXIT_CODE)], itertools.repeat(None)
+    )
+
+    def trouble(self: Watchdog, *_: Any) -> Any:
+        look = next(looks)
+        if isinstance(look, Exception):
+            raise look
+        return look
+
+    monkeypatch.setattr(watchdog, "_PERIOD", 0.001)
+    monkeypatch.setattr(Watchdog, "trouble", trouble)
+    left: queue.Queue[tuple[str, int]] = queue.Queue()
+    watch = Watchdog(Store(), 1, 2, lambda message, code: left.put((message, code)))
+    assert left.get(timeout=10) == ("process 1 is lost", EXIT_CODE)
+    watch.stop()
 
 
 def test_a_process_that_has_ended_in_order_is_not_missed(watch):
