@@ -74,8 +74,14 @@ class Step(NamedTuple):
 
 
 class _Shape(NamedTuple):
-    """What a compiled program is made for."""
+    """What a compiled program is made for.
 
+    Attributes:
+      methods: the structure of the settings, in words. JAX 0.10 takes two dataclasses of different types with as many
+        fields for one structure, and then, if their hashes happen to collide, runs the program of the other.
+    """
+
+    methods: str
     tree: Tree
     group_size: int
     epochs: int
@@ -94,7 +100,8 @@ def simulate(tabular: Settings, initial: np.ndarray | None = None) -> tuple[np.n
     drawn, worth = tabular.tree.draw(tabular.seed)
     reference = jnp.asarray(drawn if initial is None else initial, jnp.float32)
     numbers = (tabular.loss, tabular.advantages, tabular.reward, jnp.float32(tabular.learning_rate), tabular.loops)
-    shape = _Shape(tabular.tree, tabular.group_size, tabular.epochs, tabular.critic)
+    methods = str(jax.tree.structure(numbers))
+    shape = _Shape(methods, tabular.tree, tabular.group_size, tabular.epochs, tabular.critic)
     given = reference, jnp.asarray(worth, jnp.float32), jax.random.key(tabular.seed), numbers
     carry, chunks = (reference, loop.start(tabular.loops)), []
     for first in range(0, tabular.steps, _CHUNK):

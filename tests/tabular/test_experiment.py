@@ -202,3 +202,12 @@ def test_one_sided_advantages_add_up_to_the_whole():
     both = [OneSided(GroupNormalized(), positive)(rewards_seen, mask, 3) for positive in (True, False)]
     assert both[0].min() == 0 and both[1].max() == 0
     np.testing.assert_allclose(both[0] + both[1], GroupNormalized()(rewards_seen, mask, 3))
+
+
+def test_settings_that_differ_in_the_type_of_a_method_alone_are_different_programs(monkeypatch):
+    seen = []
+    monkeypatch.setattr(simulation, "_scan", lambda carry, numbered, given, shape: seen.append(shape) or 1 / 0)
+    for reward in (rewards.Worth(), rewards.InverseFrequency(), rewards.Worth()):
+        with pytest.raises(ZeroDivisionError):
+            simulation.simulate(dataclasses.replace(PLAIN, reward=reward))
+    assert seen[0] != seen[1] and seen[0] == seen[2]
