@@ -1,6 +1,7 @@
 """Prepares datasets, shows problems, counts what is in them.
 
 Run:  python -m entropy_rl.data prepare gsm8k math500 aime24 [--manual_dir=FOLDER]
+      python -m entropy_rl.data prepare dapo_math math500 --data_dir=gs://BUCKET/data   (for machines in a cloud)
       python -m entropy_rl.data show gsm8k --split=test --number=2
       python -m entropy_rl.data stats my_problems.jsonl --prompt=question --answer=answer --tokenizer=Qwen/Qwen2.5-0.5B
 """
@@ -19,7 +20,10 @@ from entropy_rl import mistakes
 
 # allow_override: another command may have a flag of the same name, and a notebook imports several.
 _DATA_DIR = flags.DEFINE_string(
-    "data_dir", "", "Of prepared datasets; $TFDS_DATA_DIR or ~/tensorflow_datasets if empty.", allow_override=True
+    "data_dir",
+    "",
+    "Of prepared datasets, local or gs://; $TFDS_DATA_DIR or ~/tensorflow_datasets if empty.",
+    allow_override=True,
 )
 _MANUAL_DIR = flags.DEFINE_string("manual_dir", "", "prepare: folder with a folder of files per dataset; no downloads.")
 _COUNT = flags.DEFINE_integer("count", 10_000, "prepare: training problems of a task that makes its own, such as maze.")

@@ -8,23 +8,28 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import pathlib
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from absl import logging
+from etils import epath
 
 from entropy_rl.problem import Problem, Task
 from entropy_rl.tasks import columns as cells
 from entropy_rl.tasks import files, held_out
 from entropy_rl.tasks.columns import Columns
-from entropy_rl.tasks.datasets import downloads
+from entropy_rl.tasks.datasets import buckets, downloads
 from entropy_rl.tasks.datasets.dataset import Dataset, Source
 from entropy_rl.tasks.datasets.published import data_folder, opened
 from entropy_rl.tasks.held_out import Counts
 from entropy_rl.tasks.splits import SPLITS
 from entropy_rl.tasks.text_task import text_key
+
+_DOWNLOADS = "~/tensorflow_datasets/downloads"  # of what is prepared in a bucket
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +45,7 @@ def prepare(dataset: Dataset, data_dir: str = "", manual_dir: str = "", others: 
     """Downloads or finds the files of a dataset, and writes its splits.
 
     Args:
-      data_dir: "" for $TFDS_DATA_DIR, or ~/tensorflow_datasets.
+      data_dir: local or gs://; "" for $TFDS_DATA_DIR, or ~/tensorflow_datasets.
       manual_dir: where the user put the files; "" to download them.
       others: datasets; the tests of those that `dataset` excludes, and that are prepared, are kept out of its train.
 
@@ -48,10 +53,11 @@ def prepare(dataset: Dataset, data_dir: str = "", manual_dir: str = "", others: 
       ValueError: for a file that is missing, or that does not hold what it should; it says what to do.
     """
     folder = data_folder(data_dir)
+    kept_here = epath.Path(_DOWNLOADS).expanduser() if buckets.is_bucket(folder) else folder / "downloads"
     sources: dict[str, list[Problem]] = {}
     repeated = conflicting = 0
     for source in dataset.sources:
-        found, counts = _read(dataset, source, downloads.file_of(dataset, source, folder / "downloads", manual_dir))
+        found, counts = _read(dataset, source, downloads.file_of(dataset, source, pathlib.Path(kept_here), manual_dir))
         sources.setdefault(source.split, []).extend(found)
         repeated, conflicting = repeated + counts.repeated, conflicting + counts.conflicting
     _check_counts(dataset, sources)
@@ -77,12 +83,17 @@ def write(
     name: str,
     version: str,
     splits: Mapping[str, Sequence[Problem]],
-    folder: pathlib.Path,
+    folder: str | os.PathLike[str],
     description: str,
     homepage: str = "",
     licence: str = "",
 ) -> str:
     """Writes splits of problems as a prepared dataset, in place of any of its name and version; gives its folder."""
+    if buckets.is_bucket(folder):
+        there = epath.Path(folder) / name / version
+        with tempfile.TemporaryDirectory() as here:
+            buckets.put(write(name, version, splits, here, description, homepage, licence), there)
+        return str(there)
     builder = _builder(name, version, splits, folder, description, homepage, licence)
     if pathlib.Path(builder.data_path).exists():
         shutil.rmtree(builder.data_path)
@@ -96,7 +107,7 @@ def _builder(
     name: str,
     version: str,
     splits: Mapping[str, Sequence[Problem]],
-    folder: pathlib.Path,
+    folder: str | os.PathLike[str],
     description: str,
     homepage: str,
     licence: str,
@@ -134,7 +145,7 @@ def _builder(
         },
     }
     kind = type(name, (tfds.core.GeneratorBasedBuilder,), members, skip_registration=True)
-    return kind(data_dir=str(folder), file_format="array_record")
+    return kind(data_dir=os.fspath(folder), file_format="array_record")
 
 
 def _read(dataset: Dataset, source: Source, path: pathlib.Path) -> tuple[list[Problem], Counts]:
@@ -191,11 +202,10 @@ def _check_counts(dataset: Dataset, sources: Mapping[str, Sequence[Problem]]) ->
             logging.warning(message, dataset.name, number, split, expected)
 
 
-def _tests_of(dataset: Dataset, folder: pathlib.Path, others: Iterable[Dataset]) -> list[Problem]:
+def _tests_of(dataset: Dataset, folder: epath.Path, others: Iterable[Dataset]) -> list[Problem]:
     """Test problems that may not be trained on, of the datasets that are prepared."""
     found: list[Problem] = []
     for other in others:
-        prepared = folder / other.name / other.version
-        if other.name in dataset.excludes and (prepared / "dataset_info.json").is_file():
-            found += list(opened(str(prepared)).get("test", ()))
+        if other.name in dataset.excludes and (prepared := buckets.here(folder / other.name / other.version)):
+            found += list(opened(prepared).get("test", ()))
     return found

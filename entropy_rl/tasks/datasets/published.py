@@ -6,11 +6,13 @@ import dataclasses
 import functools
 import json
 import os
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, overload
 
+from etils import epath
+
 from entropy_rl.problem import Problem
+from entropy_rl.tasks.datasets import buckets
 from entropy_rl.tasks.datasets.dataset import Dataset
 from entropy_rl.tasks.splits import check_split
 from entropy_rl.tasks.text_task import TextTask
@@ -23,7 +25,7 @@ class Published(TextTask):
     """The problems of a dataset, as prepared.
 
     Attributes:
-      data_dir: where they were prepared; "" for $TFDS_DATA_DIR, or ~/tensorflow_datasets.
+      data_dir: where they were prepared, local or gs://; "" for $TFDS_DATA_DIR, or ~/tensorflow_datasets.
     """
 
     dataset: ClassVar[Dataset]
@@ -62,25 +64,25 @@ class Stored(Sequence[Problem]):
         return Problem(texts["id"], texts["prompt"], texts["answer"], json.loads(texts["metadata"]))
 
 
-def data_folder(data_dir: str = "") -> pathlib.Path:
-    """Where prepared datasets are."""
-    return pathlib.Path(data_dir or os.environ.get(FOLDER_VARIABLE) or "~/tensorflow_datasets").expanduser()
+def data_folder(data_dir: str = "") -> epath.Path:
+    """Where prepared datasets are: a folder, or one in a bucket, gs://..."""
+    return epath.Path(data_dir or os.environ.get(FOLDER_VARIABLE) or "~/tensorflow_datasets").expanduser()
 
 
 def prepared_folder(dataset: Dataset, data_dir: str = "") -> str:
-    """The folder of a prepared dataset.
+    """The folder of a prepared dataset, on this machine.
 
     Raises:
       ValueError: if there is none; it names the command that makes it.
     """
     folder = data_folder(data_dir) / dataset.name / dataset.version
-    if not (folder / "dataset_info.json").is_file():
+    if (found := buckets.here(folder)) is None:
         flag = f" --data_dir={data_dir}" if data_dir else ""
         raise ValueError(
             f"{dataset.title} is not prepared in {folder}; run `python -m entropy_rl.data prepare "
             f"{dataset.name}{flag}`, with --manual_dir=FOLDER where there is no network"
         )
-    return str(folder)
+    return found
 
 
 @functools.lru_cache(maxsize=32)
