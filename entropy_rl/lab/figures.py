@@ -14,6 +14,7 @@ from entropy_rl.lab.seeds import Band, Group
 
 STEP = Axis("RL step")
 SHARE = Axis("share", percent=True, low=0.0, high=1.0)
+MOST_RAW = 4  # settings, in a chart that shows each step's own value too
 MOST_CHARTS = 8  # of one kind, one for each setting: more are folded away
 
 
@@ -68,12 +69,12 @@ def over_steps(
     """One metric of every setting.
 
     Args:
-      raw: each step's own value too, faintly, where a setting has one run.
+      raw: each step's own value too, faintly, where a setting has one run and there are few of them.
       smooth: draw a moving mean.
     """
     lines, faint = [], False
     for index, group in enumerate(groups):
-        if raw and len(group.runs) == 1:
+        if raw and len(group.runs) == 1 and len(groups) <= MOST_RAW:
             lines.append(Line(index, *group.runs[0].series(key), style="faint"))
             faint = faint or bool(len(lines[-1].x))
         lines.append(banded(index, group.band(key, smooth), label=group.short, hover=group.short))

@@ -24,7 +24,7 @@ class Shown:
 
     def _repr_html_(self) -> str:
         # The height is a guess until the page is there; a frame of the same origin may be measured.
-        fit = "this.style.height=this.contentDocument.documentElement.scrollHeight+8+'px'"
+        fit = "this.style.height=this.contentDocument.body.scrollHeight+8+'px'"
         return (
             f'<iframe srcdoc="{escape(self.page)}" onload="{fit}" '
             f'style="width:100%;height:{self.height}px;border:0" title="entropy_rl"></iframe>'

@@ -74,6 +74,7 @@ def outcome(run: Run) -> Outcome:
 def of_group(group: Group) -> Outcome:
     """Of a single run its outcome; of several seeds the means, with intervals that cover the spread between seeds.
 
+    Two seeds do not tell their spread: then an interval reaches over those of both, which are over problems.
     Seeds that are tested count and the others do not; while none is, those that were validated last count.
     """
     known = [outcome(run) for run in group.runs]
@@ -138,8 +139,11 @@ def _means(tables: Sequence[Mapping[str, Any]], with_intervals: bool) -> dict[st
         values = np.array([number(table.get(key)) for table in tables])
         values = values[np.isfinite(values)]
         found[key] = mean(values.tolist())
-        if with_intervals and len(values) > 1:
+        if with_intervals and len(values) > 2:
             found[f"{key}/interval"] = _seed_interval(values, share="@" in key)
+        elif with_intervals and len(values) > 1:
+            ends = np.array([_interval(table, key) for table in tables])
+            found[f"{key}/interval"] = [float(ends[:, 0].min()), float(ends[:, 1].max())]
     return found
 
 

@@ -82,3 +82,12 @@ def test_an_analysis_of_a_run_is_made_once(tmp_path):
         return len(asked)
 
     assert group.each(analysis) == group.each(analysis) == [1]
+
+
+def test_two_seeds_have_the_interval_that_covers_both(tmp_path):
+    folders = [fake_runs.write_run(tmp_path / str(i), seed=i) for i in range(2)]
+    for folder, value in zip(folders, (0.5, 0.6), strict=True):
+        summary = {"name": "grpo", "test": {"pass@1": value, "pass@1/interval": [value - 0.1, value + 0.1]}}
+        (folder / "summary.json").write_text(json.dumps(summary))
+    (group,) = seeds.grouped(runs.read_runs(folders))
+    assert outcomes.of_group(group).interval("pass@1") == pytest.approx((0.4, 0.7))
