@@ -25,7 +25,9 @@ _CONFIG = flags.DEFINE_string(
 )
 _WORKDIR = flags.DEFINE_string("workdir", "runs/lab", "Folder of the studies' runs and bases.", allow_override=True)
 _RESULTS = flags.DEFINE_string("results", "", "Folder for the figures as JSON; 'results' in the workdir by default.")
-_ONLY = flags.DEFINE_list("only", [], "Names of arms to run; all by default. The verdict needs all.")
+_ONLY = flags.DEFINE_multi_string(
+    "only", [], "An arm to run, repeatable, or several by commas; all by default. The verdict needs all."
+)
 _SEEDS = flags.DEFINE_list("seeds", [], "Seeds to run; all by default.")
 _SHARD = flags.DEFINE_string("shard", "0/1", "i/n: this process makes every n-th run from the i-th, counted from 0.")
 _JUDGE_ONLY = flags.DEFINE_bool("judge_only", False, "Run nothing: judge what is finished.")
@@ -52,7 +54,7 @@ def _make(study: Study) -> None:
     from entropy_rl.training import interrupts, memory, studies
 
     compilation.keep_programs()
-    choice = studies.Choice(_ONLY.value, [_whole(seed) for seed in _SEEDS.value], _shard())
+    choice = studies.Choice(_arms(study), [_whole(seed) for seed in _SEEDS.value], _shard())
     try:
         studies.run_study(study, _WORKDIR.value, choice)
     except interrupts.Interrupted as interrupted:
@@ -80,6 +82,12 @@ def _judge(study: Study, named: str) -> None:
         found["chart"] = f"{study.name}.svg"
     provenance.write_json(folder / f"{study.name}.json", found)
     logging.info("%s\nwritten to %s", study_results.table(found), folder / f"{study.name}.json")
+
+
+def _arms(study: Study) -> list[str]:
+    """As they were named; a name may hold a comma itself."""
+    known = {arm.name for arm in study.arms}
+    return [name for text in _ONLY.value for name in ([text] if text in known else text.split(","))]
 
 
 def _shard() -> tuple[int, int]:

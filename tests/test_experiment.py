@@ -62,6 +62,15 @@ def test_several_studies_are_run_in_their_order(file, tmp_path):
     assert verdicts == {"example": "reproduces", "second": "does not reproduce"}
 
 
+def test_arms_are_named_one_by_one_or_by_commas_and_may_hold_one(file, tmp_path):
+    file.write_text(STUDY.replace('Arm("b"', 'Arm("b, the second"').replace('mean("b"', 'mean("b, the second"'))
+    command(tmp_path / "one", config=str(file), only=["b, the second"], seeds=["0"])
+    assert [path.parent.name for path in (tmp_path / "one/pool").glob("*/seed0")] == ["two"]
+    file.write_text(STUDY)
+    command(tmp_path / "both", config=str(file), only=["a,b"], seeds=["1"])
+    assert sorted(path.parent.name for path in (tmp_path / "both/pool").glob("*/seed1")) == ["one", "two"]
+
+
 def test_nothing_is_run_where_only_a_judgement_is_asked_for(file, tmp_path):
     command(tmp_path / "lab", config=str(file), judge_only=True, results=str(tmp_path / "there"))
     assert json.loads((tmp_path / "there/example.json").read_text())["verdict"] == "not run"
