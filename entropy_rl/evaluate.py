@@ -3,6 +3,7 @@
 On several hosts every one of them runs the command, as for training; the first one's log has the table.
 
 Run:  python -m entropy_rl.evaluate --run=runs/countdown_grpo --split=test --samples=64
+      python -m entropy_rl.evaluate --run=runs/countdown_grpo --sweep --temperatures=0.6,1,1.4 --samples=64
       python -m entropy_rl.evaluate --model=runs/qwen3_grpo --tasks=gsm8k,math500,aime24 --protocol=paper
       python -m entropy_rl.evaluate --model=Qwen/Qwen2.5-0.5B-Instruct --tasks=gsm8k --problems=200
 """
@@ -46,6 +47,9 @@ _TEMPERATURE = flags.DEFINE_float(
     "temperature", None, "Of sampling; as in the run or protocol by default.", allow_override=True
 )
 _STEP = flags.DEFINE_integer("step", None, "Of which checkpoint of a run; the newest by default.", allow_override=True)
+_SWEEP = flags.DEFINE_bool("sweep", False, "With --run: at every one of --temperatures and --lengths.")
+_TEMPERATURES = flags.DEFINE_list("temperatures", ["0.6", "1", "1.4"], "With --sweep: of sampling.")
+_LENGTHS = flags.DEFINE_list("lengths", [], "With --sweep: the most tokens of a response; the run's own by default.")
 _JSON = flags.DEFINE_string("json", None, "Also write the figures to this file.")
 
 
@@ -69,6 +73,8 @@ def _as_trained(run: str) -> dict[str, object]:
     """The run's own figures again, or others of its own task."""
     if _TASKS.value:
         raise ValueError(f"--tasks={','.join(_TASKS.value)} goes with --model; write --model={run}")
+    if _SWEEP.value:
+        return _swept(run)
     from etils import epath  # after the flags, so that --help answers at once
 
     from entropy_rl.training import Run, revisit
@@ -79,6 +85,26 @@ def _as_trained(run: str) -> dict[str, object]:
     base = summary.get("base", {}) if split == "test" else {}  # the base was measured on the test split
     logging.info("%s after step %d\n%s", run, step, revisit.table(result, split, base))
     return {"run": run, "step": step, "problems": len(result.correct), **result.figures(split)}
+
+
+def _swept(run: str) -> dict[str, object]:
+    """The same checkpoint at several temperatures and length budgets."""
+    from entropy_rl.lab import test_time
+    from entropy_rl.training import provenance, sweep
+
+    found = sweep.sweep_run(
+        run, [_number(text, "temperatures") for text in _TEMPERATURES.value], _SAMPLES.value or 16,
+        [int(_number(text, "lengths")) for text in _LENGTHS.value], _SPLIT.value, _PROBLEMS.value, _STEP.value,
+    )  # fmt: skip
+    logging.info("%s after step %d\n%s", run, found.step, test_time.table(found))
+    return {"run": run, "split": _SPLIT.value, **test_time.to_json(found)} | provenance.collect()
+
+
+def _number(text: str, flag: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"--{flag} names {text!r}, which is no number; write --{flag}=1,2") from None
 
 
 def _by_name(model: str) -> dict[str, object]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -12,6 +14,10 @@ from entropy_rl import overrides
 from entropy_rl.config import Config
 from entropy_rl.parallel.devices import concrete
 from entropy_rl.parallel.mesh import make_mesh
+from entropy_rl.phases import EvaluationConfig
+from entropy_rl.problem import Problem
+from entropy_rl.rewards.pool import Pool
+from entropy_rl.rollout.engine import Engine
 from entropy_rl.training import learner, snapshot, starting, workdirs
 from entropy_rl.training.engines import make_engine
 from entropy_rl.training.evaluation import PURPOSES, Evaluation, evaluate, held_out
@@ -40,6 +46,39 @@ def evaluate_run(
       ValueError: if there is no such run, split or number of problems.
       FileNotFoundError: if it holds no checkpoint, or none of `step`.
     """
+    with opened(run, split, problems, samples, temperature, step) as found:
+        settings = found.settings
+        result = evaluate(
+            found.engine, found.params, found.task, split, found.problems, settings.samples, settings.temperature,
+            found.batch, pool=found.pool,
+        )  # fmt: skip
+    return result, found.step
+
+
+@dataclasses.dataclass(frozen=True)
+class Opened:
+    """A checkpoint, ready to be asked.
+
+    Attributes:
+      settings: of the evaluation that is asked for.
+      batch: problems per call.
+    """
+
+    engine: Engine
+    params: Any
+    task: Any
+    problems: list[Problem]
+    settings: EvaluationConfig
+    batch: int
+    pool: Pool | None
+    step: int
+
+
+@contextlib.contextmanager
+def opened(
+    run: str, split: str, problems: int | None, samples: int | None, temperature: float | None, step: int | None
+) -> Iterator[Opened]:
+    """Restores a checkpoint; see `evaluate_run`."""
     folder = epath.Path(run)
     config = run_config(folder)
     if split not in PURPOSES:
@@ -57,12 +96,10 @@ def evaluate_run(
         engine = make_engine(config, mesh)
         count = settings.problems if split == "validation" else settings.test_problems
         with open_pool(config.workers, task, None) as pool:
-            result = evaluate(
-                engine, learner.compiled_publish(placement)(params), task, split,
-                held_out(task, split, count, engine.fits), settings.samples, settings.temperature,
-                config.rollout.prompts, pool=pool,
+            yield Opened(
+                engine, learner.compiled_publish(placement)(params), task, held_out(task, split, count, engine.fits),
+                settings, config.rollout.prompts, pool, found,
             )  # fmt: skip
-    return result, found
 
 
 def table(result: Evaluation, split: str, base: dict[str, Any]) -> str:
