@@ -11,7 +11,7 @@ import datetime
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import rich.console
 import rich.live
@@ -36,12 +36,13 @@ def main(argv: Sequence[str]) -> None:
         raise app.UsageError(
             "name the --workdir of at least one training run: python -m entropy_rl.report RUN [RUN ...]"
         )
+    columns = _columns(_COLUMN.value)
     command = shlex.join(["python", "-m", "entropy_rl.report", *sys.argv[1:]])
     if _FOLLOW.value:
-        runs = _follow(argv[1:], command)
+        runs = _follow(argv[1:], command, columns)
     else:
         try:
-            runs = read_runs(argv[1:], _columns(_COLUMN.value))
+            runs = read_runs(argv[1:], columns)
         except ValueError as error:  # a wrong path is the caller's mistake and needs no traceback
             raise app.UsageError(str(error)) from error
         write_report(runs, _OUTPUT.value, command)
@@ -52,16 +53,16 @@ def main(argv: Sequence[str]) -> None:
 def _columns(pairs: Sequence[str]) -> dict[str, str]:
     wrong = [pair for pair in pairs if not all(pair.partition("=")[::2])]
     if wrong:
-        raise ValueError(f"--column={wrong[0]} is no pair; write --column=entropy/token_mean=THEIR_COLUMN")
+        raise app.UsageError(f"--column={wrong[0]} is no pair; write --column=entropy/token_mean=THEIR_COLUMN")
     return {ours: theirs for ours, _, theirs in (pair.partition("=") for pair in pairs)}
 
 
-def _follow(paths: Sequence[str], command: str) -> list[Run]:
+def _follow(paths: Sequence[str], command: str, columns: Mapping[str, str]) -> list[Run]:
     """Writes the report at each change; the last one no longer asks the page to look again."""
     runs: list[Run] = []
     with rich.live.Live(console=rich.console.Console(stderr=True), auto_refresh=False, transient=True) as screen:
         try:
-            for runs, ended in changes(paths, _EVERY.value, time.sleep):
+            for runs, ended in changes(paths, _EVERY.value, time.sleep, columns):
                 live = None if ended else Live(_EVERY.value, datetime.datetime.now())
                 write_report(runs, _OUTPUT.value, command, live)
                 screen.update(rich.text.Text(summary(runs)), refresh=True)

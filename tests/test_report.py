@@ -62,3 +62,14 @@ def test_a_page_is_left_final_when_following_is_broken_off(tmp_path, monkeypatch
     with flagsaver.flagsaver(output=str(output), follow=True, every=0.5):
         report.main(["report.py", str(folder)])
     assert "data-refresh=" not in output.read_text()
+
+
+def test_a_log_of_another_trainer_is_reported_beside_a_run_and_its_columns_may_be_named(tmp_path):
+    folder, output, log = fake_runs.write_run(tmp_path / "grpo", steps=12), tmp_path / "r.html", tmp_path / "theirs.csv"
+    log.write_text("step,my entropy,reward\n" + "".join(f"{i},{0.5 / (1 + i)},{0.1 * i}\n" for i in range(9)))
+    with flagsaver.flagsaver(output=str(output), column=["entropy/token_mean=my entropy"]):
+        report.main(["report.py", str(folder), str(log)])
+    page = output.read_text()
+    assert 'data-name="theirs"' in page and 'data-name="grpo"' in page and "9 (last: 8)" in page
+    with flagsaver.flagsaver(output=str(output), column=["nonsense"]), pytest.raises(app.UsageError, match="no pair"):
+        report.main(["report.py", str(log)])

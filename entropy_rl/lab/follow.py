@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from absl import logging
 from etils import epath
 
+from entropy_rl.lab.foreign import is_foreign
 from entropy_rl.lab.runs import Run, read_runs
 
 _READ = ("metrics*.jsonl", "samples*.jsonl", "summary.json", "config.json")
 
 
 def changes(
-    paths: Sequence[str | os.PathLike[str]], seconds: float, sleep: Callable[[float], Any]
+    paths: Sequence[str | os.PathLike[str]],
+    seconds: float,
+    sleep: Callable[[float], Any],
+    columns: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[list[Run], bool]]:
     """The runs each time that something new was written, and whether all have ended; then it ends too.
 
@@ -24,6 +28,7 @@ def changes(
     Args:
       seconds: between two looks.
       sleep: waits so many seconds.
+      columns: see `read_runs`. A log of another trainer never says that it has ended.
     """
     seen: Any = None
     while True:
@@ -33,7 +38,7 @@ def changes(
             _tell_of_missing(paths, begun, first=seen is None)
             seen = stamps
             if begun:
-                runs = read_runs(begun)
+                runs = read_runs(begun, columns)
                 ended = len(begun) == len(paths) and all(run.summary for run in runs)
                 yield runs, ended
                 if ended:
@@ -44,6 +49,9 @@ def changes(
 def _stamp(path: str | os.PathLike[str]) -> tuple[tuple[str, int, float], ...]:
     """Name, size and time of the files that a report reads."""
     folder = epath.Path(path)
+    if is_foreign(path):
+        stat = folder.stat()
+        return (("metrics", int(stat.length), float(stat.mtime)),)
     found = sorted((file for pattern in _READ for file in folder.glob(pattern)), key=str) if folder.exists() else []
     stats = []
     for file in found:

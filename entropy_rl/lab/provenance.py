@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from entropy_rl.lab.runs import Run
-from entropy_rl.lab.seeds import seed_of
+from entropy_rl.lab.runs import Run, seed_of
 
 
 def alarms(run: Run) -> list[dict[str, Any]]:

@@ -121,18 +121,22 @@ def read_runs(paths: Sequence[str | os.PathLike[str]], columns: Mapping[str, str
         raise ValueError("no run is named; give the --workdir of at least one training run")
     read = lambda path: foreign.read_foreign(path, columns) if foreign.is_foreign(path) else [read_run(path)]  # noqa: E731
     runs = [run for path in paths for run in read(path)]
-    for label in (
-        lambda run, _: f"seed {run.summary.get('seed', run.config.get('seed'))}",
-        lambda _, place: f"{place + 1}",
-    ):
+    seeds = [None if (seed := seed_of(run)) is None else f"seed {seed}" for run in runs]
+    for labels in (seeds, [str(place) for place in range(1, len(runs) + 1)]):
         names = [run.name for run in runs]
-        renamed = []
-        for place, run in enumerate(runs):
-            unique = names.count(run.name) == 1
-            renamed.append(run if unique else dataclasses.replace(run, name=f"{run.name}, {label(run, place)}"))
-        runs = renamed
+        runs = [
+            dataclasses.replace(run, name=f"{run.name}, {label}") if label and names.count(run.name) > 1 else run
+            for run, label in zip(runs, labels, strict=True)
+        ]
     labels = short_names([run.name for run in runs])
     return [dataclasses.replace(run, label=label) for run, label in zip(runs, labels, strict=True)]
+
+
+def seed_of(run: Run) -> Any:
+    """The seed, as the summary or else the config names it; None if neither does."""
+    config = run.config.get("config")
+    inner = config.get("seed") if isinstance(config, Mapping) else None
+    return run.summary.get("seed", inner if inner is not None else run.config.get("seed"))
 
 
 def short_names(names: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from entropy_rl.lab import law
-from entropy_rl.lab.runs import Run, number, short_names
+from entropy_rl.lab.runs import Run, number, seed_of, short_names
 from entropy_rl.lab.text import visible
 
 Series = tuple[np.ndarray, np.ndarray]
@@ -109,16 +109,9 @@ def band(series: Sequence[Series]) -> Band:
     return Band(steps, np.nanmean(values, 0), np.nanmin(values, 0), np.nanmax(values, 0), len(series))
 
 
-def seed_of(run: Run) -> Any:
-    """The seed, as the summary or else the config names it; None if neither does."""
-    config = run.config.get("config")
-    inner = config.get("seed") if isinstance(config, Mapping) else None
-    return run.summary.get("seed", inner if inner is not None else run.config.get("seed"))
-
-
 def _setting(run: Run) -> str:
-    """Equal for two runs that differ in their seed only; a run without a config is like no other."""
-    if not run.config:
+    """Equal for two runs that differ in their seed only; a run whose config says nothing is like no other."""
+    if not _fields(run):
         return f"path {run.path} {run.name}"
     return f"{run.title} {json.dumps(_fields(run), sort_keys=True, default=str)}"
 

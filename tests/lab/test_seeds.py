@@ -91,3 +91,11 @@ def test_two_seeds_have_the_interval_that_covers_both(tmp_path):
         (folder / "summary.json").write_text(json.dumps(summary))
     (group,) = seeds.grouped(runs.read_runs(folders))
     assert outcomes.of_group(group).interval("pass@1") == pytest.approx((0.4, 0.7))
+
+
+def test_two_logs_of_one_name_are_no_seeds_of_each_other(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "log.csv").write_text("step,reward\n1,0.5\n2,0.6\n")
+    read = runs.read_runs([tmp_path / "a" / "log.csv", tmp_path / "b" / "log.csv"])
+    assert [group.name for group in seeds.grouped(read)] == ["log, 1", "log, 2"]
