@@ -102,3 +102,38 @@ def test_a_folder_that_is_no_run_or_was_edited_is_refused(finished, tmp_path):
     (edited / "config.py").write_text(text)
     with pytest.raises(app.UsageError, match="holds no checkpoint"):
         evaluated(edited)
+
+
+def swept(run: pathlib.Path, **values) -> None:
+    settings = {"temperatures": ["0.5", "1"], "lengths": [], "sweep": True}
+    evaluated(run, **(settings | values))
+
+
+def test_a_sweep_repeats_the_runs_own_figures_at_its_own_temperature(finished, tmp_path):
+    swept(finished, samples=4, lengths=["6", "11"], json=str(tmp_path / "sweep.json"))
+    figures = json.loads((tmp_path / "sweep.json").read_text())
+    test = training.Run(epath.Path(finished)).summary["test"]
+    assert [(cell["temperature"], cell["length"]) for cell in figures["cells"]] == [
+        (0.5, 6),
+        (1, 6),
+        (0.5, 11),
+        (1, 11),
+    ]
+    own = figures["cells"][3]
+    assert [own["pass_at"][0], own["entropy"], own["majority"][-1]] == [test["pass@1"], test["entropy"], test["maj@4"]]
+    assert figures["cells"][0]["mean_length"] <= 6 < figures["cells"][2]["mean_length"] <= 11
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"temperatures": ["warm"]}, "--temperatures names 'warm', which is no number"),
+        ({"temperatures": ["0"]}, "--temperatures: one is 0"),
+        ({"temperatures": []}, "--temperatures is empty"),
+        ({"lengths": ["12"]}, "--lengths names 12, but the run's responses have at most 11 tokens"),
+    ],
+)
+def test_a_wrong_sweep_is_answered_in_a_sentence(finished, values, words):
+    with pytest.raises(app.UsageError) as error:
+        swept(finished, **values)
+    assert words in str(error.value)

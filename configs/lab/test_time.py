@@ -2,7 +2,7 @@
 
 Run:  python -m entropy_rl.experiment --config=configs/lab/test_time.py --workdir=runs/lab
       for run in runs/lab/pool/countdown_{grpo,kl_cov,clip_cov}/seed[012]; do
-        python -m entropy_rl.evaluate --run=$run --sweep --temperatures=0.5,1,1.5 --samples=64 --json=$run/test_time.json
+        python -m entropy_rl.evaluate --sweep --run=$run --json=$run/test_time.json --temperatures=.5,1,1.5 --samples=64
       done
       python -m entropy_rl.experiment --config=configs/lab/test_time.py --workdir=runs/lab --judge_only
 """
