@@ -2,7 +2,8 @@
 
     H_now - H_then = sum of the steps' changes at the states they visited + drift,    change = sum of parts + residual
 
-Drift is what the ledger cannot see: states are visited more or less often than before. An entry stands for all steps
+Drift is what the ledger cannot see: other states are visited than before, and an update may do less at states that it
+was not made of than at its own. An entry stands for all steps
 since the one before it, so sums over a ledger that is kept every few steps are estimates. Parts tell where entropy
 moved, not why: parameters are shared, and a state may move for what was sampled elsewhere.
 """

@@ -117,9 +117,9 @@ ledger/covariance/accuracy_<k>of8  | nats       |          | mean covariance wit
 probe/fork_overlap                 | share      |          | of the base's forks in its own answers: those still forks
 probe/fork_entropy                 | nats/token |          | mean over the base's forks
 probe/entropy                      | nats/token |          | mean over all states of the base's answers
-probe/rare_tokens                  | tokens     |          | of right answers, to which the base gave 1 to 10 %
-probe/rare_survival                | share      |          | of these, those that still have at least 1 %
-probe/rare_log_ratio               | nats       |          | mean change of their log-probability
+probe/<band>_tokens                | tokens     |          | of right answers: the base gave them 1 to 10, or 10 to 30 %
+probe/<band>_survival              | share      |          | of these, those that still have at least 1 %
+probe/<band>_log_ratio             | nats       |          | mean change of their log-probability
 <split>/pass@<k>                   | share      |          | chance that one of k samples is right, mean over problems
 <split>/avg@<k>                    | share      |          | right samples among k, mean over problems
 <split>/maj@<k>                    | share      |          | majority votes of k samples that are right
@@ -172,6 +172,7 @@ _PATTERNS = {
     "<split>": "(?:validation|test)",
     "<phase>": "(?:rollout|update|step)",
     "<cell>": r"(?:positive|negative|zero)/(?:un)?likely/(?:passed|clipped)/(?:planning|execution|other)",
+    "<band>": "(?:rare|uncommon)",
     "<percent>": r"\d+(?:\.\d+)?",
     "<quantile>": "(?:" + "|".join(map(re.escape, COVARIANCE_QUANTILES)) + ")",
 }

@@ -1,7 +1,8 @@
 """A fixed set of the first policy's own answers, scored again at each validation: what became of its forks and chances.
 
 The states are the same all along, so what moves is the policy. Its forks: the fifth of the states where its entropy
-was highest. Its rare right tokens: those that it gave a probability of 1 to 10 %, in answers that were right. Rows and
+was highest. Its rare right tokens: those that it gave a probability of 1 to 10 %, in answers that were right; a small
+policy with a dozen words has hardly any, so those of 10 to 30 % are followed too, as uncommon ones. Rows and
 first scores are kept in the run's folder, for a run that is resumed no longer has the policy that gave them.
 """
 
@@ -36,7 +37,8 @@ from entropy_rl.types import Array, Params, Policy, Rollout
 FILE = "probe.npz"
 FORKS = 8000  # in 1 / 10,000: above it lie the forks
 SCORED = ("prompts", "prompt_mask", "responses", "response_mask", "temperature")  # what scoring reads of a rollout
-RARE = (0.01, 0.1)  # probability of a rare token; below the first it counts as gone
+BANDS = {"rare": (0.01, 0.1), "uncommon": (0.1, 0.3)}  # probability that the first policy gave a token
+GONE = 0.01  # below it a token counts as gone
 
 Figures = dict[str, Array]
 
@@ -103,7 +105,8 @@ class Probe:
         assert rows is not None
         found = self._compare(*self._score(params, unscored(rows.asked)), rows)
         told = {f"probe/{name}": float(value) for name, value in jax.device_get(found).items()}
-        without = () if told["probe/rare_tokens"] else ("probe/rare_survival", "probe/rare_log_ratio")
+        empty = [band for band in BANDS if not told[f"probe/{band}_tokens"]]
+        without = {f"probe/{band}_{what}" for band in empty for what in ("survival", "log_ratio")}
         return {name: value for name, value in told.items() if name not in without}
 
     def _read(self) -> bool:
@@ -145,16 +148,18 @@ def compared(logprobs: Array, entropies: Array, rows: Rows) -> Figures:
     was_fork, is_fork = (
         mask & (values > quantiles(values, mask, (FORKS,))[0]) for values in (first.entropies, entropies)
     )
-    before = jnp.exp(first.logprobs)
-    rare = mask & rows.correct[:, None] & (before >= RARE[0]) & (before <= RARE[1])
-    return {
+    told = {
         "fork_overlap": masked.mean(is_fork, was_fork),
         "fork_entropy": masked.mean(entropies, was_fork),
         "entropy": masked.mean(entropies, mask),
-        "rare_tokens": masked.count(rare),
-        "rare_survival": masked.mean(jnp.exp(logprobs) >= RARE[0], rare),
-        "rare_log_ratio": masked.mean(logprobs - first.logprobs, rare),
     }
+    before = jnp.exp(first.logprobs)
+    for band, (low, high) in BANDS.items():
+        inside = mask & rows.correct[:, None] & (before >= low) & (before < high)
+        told[f"{band}_tokens"] = masked.count(inside)
+        told[f"{band}_survival"] = masked.mean(jnp.exp(logprobs) >= GONE, inside)
+        told[f"{band}_log_ratio"] = masked.mean(logprobs - first.logprobs, inside)
+    return told
 
 
 def unscored(sampled: Rollout) -> Rollout:

@@ -229,4 +229,4 @@ def test_no_mesh_changes_an_entry():
     rows = json.loads(done.stdout)
     assert [row[0] for row in rows] == list(ledger_invariance.CUTS)
     for name, apart, missing in rows:
-        assert apart < 1e-4 and not missing, (name, apart, missing)
+        assert apart < ledger_invariance.EXACT and not missing, (name, apart, missing)

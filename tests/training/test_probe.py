@@ -67,14 +67,15 @@ def rows(before, entropies, correct, mask=None):
 
 
 def test_rare_tokens_of_right_answers_are_counted_by_hand():
-    before = np.array([[0.05, 0.02, 0.5, 0.005, 0.1], [0.05, 0.05, 0.05, 0.05, 0.05]])
-    after = np.array([[0.02, 0.004, 0.9, 0.9, 0.2], [0.001] * 5])
+    before = np.array([[0.05, 0.02, 0.25, 0.005, 0.09], [0.05, 0.05, 0.05, 0.05, 0.05]])
+    after = np.array([[0.02, 0.004, 0.001, 0.9, 0.2], [0.001] * 5])
     found = probe.compared(jnp.log(jnp.asarray(after)), jnp.ones((2, 5)), rows(before, np.ones((2, 5)), [True, False]))
-    # of the first answer .05, .02 and .1 are rare; .02 and .2 of them are at or above .01 still: 2 of 3
+    # of the first answer .05, .02 and .09 are rare; .02 and .2 of them are at or above .01 still: 2 of 3
     assert found["rare_tokens"] == 3
     assert found["rare_survival"] == pytest.approx(2 / 3)
-    expected = (np.log(0.02 / 0.05) + np.log(0.004 / 0.02) + np.log(0.2 / 0.1)) / 3
+    expected = (np.log(0.02 / 0.05) + np.log(0.004 / 0.02) + np.log(0.2 / 0.09)) / 3
     assert found["rare_log_ratio"] == pytest.approx(expected, rel=1e-5)
+    assert (found["uncommon_tokens"], found["uncommon_survival"]) == (1, 0.0)  # the .25
 
 
 def test_forks_are_the_fifth_of_the_states_with_the_highest_entropy():
