@@ -33,8 +33,8 @@ def get_study() -> Study:
         claim="a and b do not depend on the algorithm: GRPO, RLOO and REINFORCE++ lie on one curve",
         source=_easy.PAPER,
         rows=(6,),
-        note="Dr.GRPO in the place of PRIME. PPO, whose preset is configs/countdown_ppo.py, is not among the runs. Three "
-        "seeds find large differences only: an interval that holds 0 is no proof that there is none.",
+        note="Dr.GRPO in the place of PRIME. PPO, whose preset is configs/countdown_ppo.py, is not among the runs. "
+        "Three seeds find large differences only: an interval that holds 0 is no proof that there is none.",
         bars=(
             Bar("R² of one law through all runs", pooled, low=0.85),
             Bar("R² lost by one law instead of one each", lost, high=0.05),
