@@ -151,7 +151,8 @@ def crossing(
     known = crossings[np.isfinite(crossings)]
     tails = [(1 - level) / 2, (1 + level) / 2]
     interval = tuple(np.quantile(known, tails)) if known.size else (math.nan, math.nan)
-    ends = [(float(gaps[:, k].mean()), *map(float, np.quantile(drawn[:, k], tails))) for k in (0, -1)]
+    bounds = np.quantile(drawn, tails, axis=0)  # [2, samples]
+    ends = [(float(gaps[:, k].mean()), float(bounds[0, k]), float(bounds[1, k])) for k in (0, -1)]
     return Crossing(
         _sign_change(gaps.mean(axis=0)), (float(interval[0]), float(interval[1])), known.size / draws, ends[0], ends[1]
     )  # fmt: skip
@@ -159,10 +160,9 @@ def crossing(
 
 def crossing_of(one: Run, other: Run) -> Crossing | None:
     """Where the test curves of two runs cross; None if they do not hold the counts, or of different problems."""
-    counts = [(run.summary.get("test") or {}).get("right") for run in (one, other)]
-    if not all(isinstance(count, Mapping) for count in counts):
+    first, second = ((run.summary.get("test") or {}).get("right") for run in (one, other))
+    if not isinstance(first, Mapping) or not isinstance(second, Mapping):
         return None
-    (first, second) = counts
     if first["samples"] != second["samples"] or len(first["counts"]) != len(second["counts"]):
         return None
     return crossing(first["counts"], second["counts"], int(first["samples"]))

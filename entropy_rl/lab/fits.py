@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -49,7 +49,7 @@ class Form(Protocol):
 class ExponentialInEntropy:
     """R = b - a exp(H). Source: Cui et al. 2025, https://arxiv.org/abs/2505.22617."""
 
-    name: ClassVar[str] = "exp(H)"
+    name: str = "exp(H)"
 
     def shapes(self, points: Points) -> Sequence[tuple[float, ...]]:
         return [()]
@@ -85,7 +85,7 @@ class PolynomialInEntropy:
 class ExponentialInStep:
     """R = c - d exp(-t / tau): saturates in the step, whatever entropy does."""
 
-    name: ClassVar[str] = "exponential in step"
+    name: str = "exponential in step"
 
     def shapes(self, points: Points) -> Sequence[tuple[float, ...]]:
         span = float(np.ptp(points.steps)) or 1.0
@@ -105,7 +105,7 @@ class SigmoidInStep:
     Source: Khatri et al. 2025, ScaleRL, https://arxiv.org/abs/2510.13786, there in units of compute.
     """
 
-    name: ClassVar[str] = "sigmoid in step"
+    name: str = "sigmoid in step"
 
     def shapes(self, points: Points) -> Sequence[tuple[float, ...]]:
         span = float(np.ptp(points.steps)) or 1.0

@@ -153,7 +153,8 @@ def forecast(
         if count:
             drawn = kind(past, entropies, rewards, ahead, future, (lowest, highest), generator)
             kept = np.linspace(0, DRAWS - 1, count).astype(int)
-            curves.append(drawn[0][kept]), ceilings.append(drawn[1][kept])
+            curves.append(drawn[0][kept])
+            ceilings.append(drawn[1][kept])
     curve, ceiling = np.clip(np.concatenate(curves), 0.0, highest), np.concatenate(ceilings)
     # What no guess can know: the further ahead, the more; [m], 0 at the last step seen.
     drift = DRIFT * highest * np.clip(1.0 - (made_at - start) / np.maximum(ahead, 1e-9), 0.0, 1.0)

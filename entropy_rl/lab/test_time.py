@@ -75,10 +75,8 @@ def of_run(run: Run) -> Sweep | None:
     if file is None or not file.exists():
         return None
     document = json.loads(file.read_text())
-    cells = [
-        Cell(**{key: tuple(value) if isinstance(value, list) else value for key, value in cell.items()})
-        for cell in document["cells"]
-    ]
+    plain: Any = lambda value: tuple(value) if isinstance(value, list) else value  # noqa: E731
+    cells = [Cell(**{key: plain(value) for key, value in cell.items()}) for cell in document["cells"]]
     return Sweep(int(document["step"]), int(document["problems"]), int(document["samples"]), tuple(cells))
 
 

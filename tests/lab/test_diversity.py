@@ -33,7 +33,8 @@ def test_coverage_asks_for_a_share_of_right_samples(share, covered):
 
 
 def test_phrases_are_stretches_of_counted_tokens():
-    assert diversity.runs_of([6, 1, 9, 0, 15, 5, 2, 8], [1, 1, 1, 0, 0, 1, 1, 1]) == [(6, 1, 9), (5, 2, 8)]
+    counted = [True] * 3 + [False] * 2 + [True] * 3
+    assert diversity.runs_of([6, 1, 9, 0, 15, 5, 2, 8], counted) == [(6, 1, 9), (5, 2, 8)]
     assert diversity.runs_of([], []) == [] and diversity.runs_of([4], [False]) == []
 
 
