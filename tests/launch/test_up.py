@@ -132,7 +132,7 @@ def test_a_training_that_fails_once_is_resumed(cloud):
     (folder / "crash").write_text("once")
     result = cloud.script(UP)
     assert result.returncode == 0, result.stderr
-    assert "the training failed; stopping the rest and resuming" in result.stderr or "trying again" in result.stderr
+    assert "the training failed:" in result.stderr and "trying again; stopping the rest and resuming" in result.stderr
     assert cloud.step == 3
     assert created(cloud) == 1
 
