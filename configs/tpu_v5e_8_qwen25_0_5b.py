@@ -1,8 +1,8 @@
 """Qwen2.5-0.5B at the recipe and batch of the Entropy Mechanism paper, on a v5e-8 slice.
 
 Check:   python -m entropy_rl.compile_check --config=tpu_v5e_8_qwen25_0_5b --topology=v5e:2x4
-Run:     python -m entropy_rl.data prepare dapo_math math500
-         python -m entropy_rl.train --config=tpu_v5e_8_qwen25_0_5b --workdir=gs://BUCKET/tpu_v5e_8_qwen25_0_5b
+Run:     python -m entropy_rl.data prepare dapo_math math500 --data_dir=gs://BUCKET/data
+         bash launch/tpu_vm/up.sh --config=tpu_v5e_8_qwen25_0_5b --workdir=gs://BUCKET/tpu_v5e_8_qwen25_0_5b
 Made for 8 devices.
 Result:  benchmarks/results/compile_check/tpu_v5e_8_qwen25_0_5b.json; not yet run
 """

@@ -1,8 +1,8 @@
 """Qwen2.5-7B at the recipe and batch of the Entropy Mechanism paper, on a v5p-16 slice.
 
 Check:   python -m entropy_rl.compile_check --config=tpu_v5p_16_qwen25_7b --topology=v5p:2x2x2
-Run:     python -m entropy_rl.data prepare dapo_math math500
-         python -m entropy_rl.train --config=tpu_v5p_16_qwen25_7b --workdir=gs://BUCKET/tpu_v5p_16_qwen25_7b
+Run:     python -m entropy_rl.data prepare dapo_math math500 --data_dir=gs://BUCKET/data
+         bash launch/tpu_vm/up.sh --config=tpu_v5p_16_qwen25_7b --workdir=gs://BUCKET/tpu_v5p_16_qwen25_7b
 Made for 8 devices.
 Result:  benchmarks/results/compile_check/tpu_v5p_16_qwen25_7b.json; not yet run
 """

@@ -14,7 +14,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source launch/setup.sh
 
 SETTING_NAMES="PROJECT_ID ZONE TPU_NAME QUEUED_RESOURCE_ID ACCELERATOR_TYPE RUNTIME_VERSION BUCKET PROVISIONING
-VALID_UNTIL_DURATION NUM_SLICES NETWORK SUBNETWORK SERVICE_ACCOUNT INTERNAL_IPS PRICE_PER_CHIP_HOUR CLUSTER NODE_POOL
+DATA_DIR VALID_UNTIL_DURATION NUM_SLICES NETWORK SUBNETWORK SERVICE_ACCOUNT INTERNAL_IPS PRICE_PER_CHIP_HOUR CLUSTER NODE_POOL
 IMAGE CLUSTER_LOCATION KUBERNETES_ACCOUNT"
 SECRETS=launch/secrets.env
 POLL_SECONDS=${POLL_SECONDS:-60} # between two looks at the cloud
@@ -87,6 +87,8 @@ read_settings() {
     KUBERNETES_ACCOUNT=${KUBERNETES_ACCOUNT:-default}
     BUCKET=${BUCKET#gs://}
     BUCKET=${BUCKET%/}
+    DATA_DIR=${DATA_DIR:-gs://$BUCKET/data}
+    DATA_DIR=${DATA_DIR%/}
     REGION=${ZONE%-*}
     CLUSTER_LOCATION=${CLUSTER_LOCATION:-$REGION}
     WHERE=("--zone=$ZONE" "--project=$PROJECT_ID")
@@ -122,6 +124,7 @@ require() {
     check QUEUED_RESOURCE_ID '[a-z]([-a-z0-9]{0,61}[a-z0-9])?' "lower-case letters, digits and dashes"
     check ACCELERATOR_TYPE '[a-z0-9]+-[0-9]+' "a type and a size, such as v5litepod-16 or v6e-8"
     check BUCKET '[a-z0-9][-_.a-z0-9]+' "the name of a bucket, without a folder"
+    check DATA_DIR 'gs://[a-z0-9][-_.a-z0-9]+(/[-_.A-Za-z0-9]+)*' "a folder in a bucket, such as gs://$BUCKET/data"
     check PROVISIONING 'on-demand|spot|reserved' "on-demand, spot or reserved"
     check VALID_UNTIL_DURATION '([0-9]+[smhd])+' "a duration, such as 6h"
     check NUM_SLICES '[1-9][0-9]*' "a number of slices, from 1"
@@ -191,6 +194,11 @@ kind_of_error() {
             *"name resolution"* | *"connection aborted"* | *"max retries exceeded"*) printf unavailable ;;
         *) printf other ;;
     esac
+}
+
+# Whether ERROR tells of an object that is not there.
+nothing_there() {
+    [[ $ERROR == *"matched no objects"* || $ERROR == *"does not exist"* || $(kind_of_error) == absent ]]
 }
 
 # Ends the script with what was attempted, what gcloud said last, and what to do about it.

@@ -12,6 +12,8 @@
 
 # shellcheck source=launch/cloud.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../cloud.sh"
+# shellcheck source=launch/needs.sh
+source launch/needs.sh
 
 verb=${1:-}
 (($#)) && shift
@@ -30,7 +32,7 @@ product() {
 
 # A machine type such as ct5lp-hightpu-4t has four chips. A pool of single hosts has no topology of its own.
 read_pool() {
-    local answer machine spot family
+    local answer machine spot
     ask answer "ct5lp-hightpu-4t|4x4|True" gcloud container node-pools describe "$NODE_POOL" "--cluster=$CLUSTER" \
         "--location=$CLUSTER_LOCATION" "--project=$PROJECT_ID" \
         "--format=value[separator='|'](config.machineType,placementPolicy.tpuTopology,config.spot)" ||
@@ -40,15 +42,15 @@ read_pool() {
     CHIPS_PER_HOST=${BASH_REMATCH[1]}
     # shellcheck disable=SC2034 # read by its name
     case $machine in
-        ct5lp-*) GKE_ACCELERATOR=tpu-v5-lite-podslice family=v5litepod ;;
-        ct5p-*) GKE_ACCELERATOR=tpu-v5p-slice family=v5p ;;
-        ct6e-*) GKE_ACCELERATOR=tpu-v6e-slice family=v6e ;;
-        ct4p-*) GKE_ACCELERATOR=tpu-v4-podslice family=v4 ;;
+        ct5lp-*) GKE_ACCELERATOR=tpu-v5-lite-podslice FAMILY=v5litepod ;;
+        ct5p-*) GKE_ACCELERATOR=tpu-v5p-slice FAMILY=v5p ;;
+        ct6e-*) GKE_ACCELERATOR=tpu-v6e-slice FAMILY=v6e ;;
+        ct4p-*) GKE_ACCELERATOR=tpu-v4-podslice FAMILY=v4 ;;
         *) die "NODE_POOL $NODE_POOL has machines $machine, which these scripts do not know" ;;
     esac
-    [[ $ACCELERATOR_TYPE == "$family"-* ]] || die "ACCELERATOR_TYPE is $ACCELERATOR_TYPE, but NODE_POOL $NODE_POOL has TPU $family"
+    [[ $ACCELERATOR_TYPE == "$FAMILY"-* ]] || die "ACCELERATOR_TYPE is $ACCELERATOR_TYPE, but NODE_POOL $NODE_POOL has TPU $FAMILY"
     if [[ -z $TOPOLOGY ]]; then
-        case $family-$CHIPS_PER_HOST in
+        case $FAMILY-$CHIPS_PER_HOST in
             v5p-4 | v4-4) TOPOLOGY=2x2x1 ;;
             *-1) TOPOLOGY=1x1 ;;
             *-4) TOPOLOGY=2x2 ;;
@@ -79,7 +81,7 @@ render() {
     text=$(cat launch/gke/jobset.yaml)
     # shellcheck disable=SC2034 # read by its name
     TRAINING=$(training)
-    for name in NAME NUM_SLICES HOSTS KUBERNETES_ACCOUNT GKE_ACCELERATOR TOPOLOGY SPOT_SELECTOR IMAGE TRAINING CHIPS_PER_HOST; do
+    for name in NAME DATA_DIR NUM_SLICES HOSTS KUBERNETES_ACCOUNT GKE_ACCELERATOR TOPOLOGY SPOT_SELECTOR IMAGE TRAINING CHIPS_PER_HOST; do
         token="\${$name}"
         text=${text//"$token"/"${!name}"}
     done
@@ -89,9 +91,10 @@ render() {
 
 prepare() {
     require "${SHARED[@]}" IMAGE
-    [[ " ${ARGUMENTS[*]-}" == *" --config"* ]] || die "--config is missing; give the config to train, such as --config=countdown_grpo"
+    find_config
     check_secrets
     read_pool
+    require_slice "$(accelerator_type "$FAMILY" "$CHIPS")"
 }
 
 # kubectl reads the values from the file; none is on a command line.
@@ -137,6 +140,7 @@ case $verb in
         ;;
     apply)
         prepare
+        require_data
         connect
         apply
         ;;

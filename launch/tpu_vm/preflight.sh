@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # Looks for what would make a launch fail later, and changes nothing: gcloud and a login, the accelerator and the runtime
-# version in the zone, the bucket and its region, and the quota.
+# version in the zone, the bucket and its region, and the quota; of a config, the slice that it is made for and the data
+# that it trains on.
 #
-#     bash launch/tpu_vm/preflight.sh [--dry_run] [--settings=FILE]
+#     bash launch/tpu_vm/preflight.sh [--config=...] [--dry_run] [--settings=FILE]
 
 # shellcheck source=launch/tpu_vm/machine.sh
 source "$(dirname "${BASH_SOURCE[0]}")/machine.sh"
+# shellcheck source=launch/needs.sh
+source launch/needs.sh
 
 check_account() {
     local account
@@ -29,15 +32,6 @@ family_of_runtime() {
         v2-alpha-tpuv5* | v2-tpuv5*) printf v5p ;;
         v2-alpha-tpuv6e* | v2-tpuv6e*) printf v6e ;;
         tpu-ubuntu2204-base* | tpu-vm-v4-*) printf 'v4 and older' ;;
-    esac
-}
-
-runtime_for() {
-    case $1 in
-        v5e) printf v2-alpha-tpuv5-lite ;;
-        v5p) printf v2-alpha-tpuv5 ;;
-        v6e) printf v2-alpha-tpuv6e ;;
-        *) printf tpu-ubuntu2204-base ;;
     esac
 }
 
@@ -105,10 +99,16 @@ check_quota() {
 }
 
 begin "$@"
-no_more_arguments
+# With a config come the other arguments of its training, of which some change what it needs.
+[[ " ${ARGUMENTS[*]-}" == *" --config"* ]] || no_more_arguments
 require "${REQUIRED[@]}"
+if ((${#ARGUMENTS[@]})); then
+    find_config
+    require_slice "$ACCELERATOR_TYPE"
+fi
 check_account
 check_machine
 check_bucket
 check_quota
+if ((${#ARGUMENTS[@]})); then require_data; fi
 say "preflight: $NUM_SLICES x $ACCELERATOR_TYPE ($PROVISIONING) in $ZONE with $RUNTIME_VERSION, writing to $WORKDIR"

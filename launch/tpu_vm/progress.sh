@@ -11,10 +11,6 @@
 
 NOTES=$WORKDIR/launch
 
-nothing_there() {
-    [[ $ERROR == *"matched no objects"* || $ERROR == *"does not exist"* || $(kind_of_error) == absent ]]
-}
-
 # read_object VARIABLE SUPPOSED WHAT URL: the object's text, or nothing.
 read_object() {
     ask "$1" "$2" gcloud storage cat "$4" || nothing_there || fail "reading $3"

@@ -5,15 +5,20 @@
 #     bash launch/tpu_vm/run.sh --config=configs/countdown_grpo.py [--set steps=100 ...]
 #     bash launch/tpu_vm/run.sh [--dry_run] [--settings=FILE] [--workdir=gs://...] ...
 #
-# Everything else goes to entropy_rl.train. Without --workdir it is gs://BUCKET/QUEUED_RESOURCE_ID.
+# Everything else goes to entropy_rl.train. Without --workdir it is gs://BUCKET/QUEUED_RESOURCE_ID. Prepared datasets are
+# read from DATA_DIR.
 
 # shellcheck source=launch/tpu_vm/machine.sh
 source "$(dirname "${BASH_SOURCE[0]}")/machine.sh"
+# shellcheck source=launch/needs.sh
+source launch/needs.sh
 
 begin "$@"
 require "${REQUIRED[@]}"
-[[ " ${ARGUMENTS[*]-}" == *" --config"* ]] || die "--config is missing; give the config to train, such as --config=configs/countdown_grpo.py"
+find_config
 check_secrets
+require_slice "$ACCELERATOR_TYPE"
+require_data
 require_machine
 
 # A slice with one worker missing waits for it for ever, so all must answer before any starts.
@@ -21,7 +26,7 @@ on_workers all "$WORKER status" || true
 require_all any "the package is there"
 if (($(answers running) == HOSTS)) && ! $DRY_RUN; then say "the training runs on all $HOSTS workers"; fi
 # With the number of hosts that the cloud tells, a training that is joined by fewer ends at once.
-if ! on_workers all "$WORKER start $(quoted "${ARGUMENTS[@]}" "--workdir=$WORKDIR" "--processes=$HOSTS")"; then
+if ! on_workers all "TFDS_DATA_DIR=$DATA_DIR $WORKER start $(quoted "${ARGUMENTS[@]}" "--workdir=$WORKDIR" "--processes=$HOSTS")"; then
     if (($(answers busy) > 0)); then
         die "$(grep -m 1 ' busy ' <<<"$OUTPUT" | cut -d ' ' -f 4-); stop it first with launch/tpu_vm/stop.sh"
     fi

@@ -12,6 +12,8 @@
 
 # shellcheck source=launch/tpu_vm/machine.sh
 source "$(dirname "${BASH_SOURCE[0]}")/machine.sh"
+# shellcheck source=launch/needs.sh
+source launch/needs.sh
 
 MAX_FAILURES=3 # in a row, without a step of training between them
 MAX_SILENCE=3  # looks at which a worker does not answer
@@ -27,7 +29,7 @@ for argument in ${ARGUMENTS[@]+"${ARGUMENTS[@]}"}; do
     esac
 done
 require "${REQUIRED[@]}"
-[[ " ${training[*]-}" == *" --config"* ]] || die "--config is missing; give the config to train, such as --config=configs/countdown_grpo.py"
+find_config
 check_secrets
 # shellcheck source=launch/tpu_vm/progress.sh
 source launch/tpu_vm/progress.sh
@@ -234,7 +236,7 @@ if [[ -n $FINISHED && $FINISHED == "$command" ]]; then
     ended
     exit 0
 fi
-script preflight
+script preflight "${training[@]}"
 read_state ABSENT
 while :; do
     case $STATE in

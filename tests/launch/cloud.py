@@ -48,7 +48,7 @@ for word in "$@"; do
 done
 run=$HOME/entropy_rl_run
 echo "train $*" >>"$ASKED"
-echo "token of ${#HF_TOKEN} letters"
+echo "token of ${#HF_TOKEN} letters, data in $TFDS_DATA_DIR"
 mkdir -p "$folder/checkpoints"
 if [[ -f $folder/crash ]]; then
     [[ $(cat "$folder/crash") == once ]] && mv "$folder/crash" "$folder/crashed"
@@ -75,6 +75,9 @@ class Cloud(Machine):
         self.bucket = self.stand_in / "bucket" / "bucket"
         self.bucket.mkdir(parents=True)
         self.settings = dict(SETTINGS)
+        (self.repository / "configs").mkdir()
+        for name in ("c.py", "other.py", "configs/c.py", "configs/d.py", "configs/countdown_grpo.py"):
+            self.config(name, "A config that needs nothing.")
         for name in TOOLS.split():
             if (found := shutil.which(name)) and not (self.tools / name).exists():
                 (self.tools / name).symlink_to(found)
@@ -115,6 +118,16 @@ class Cloud(Machine):
         (self.stand_in / "state.json").write_text(json.dumps(self.state))
         lines = [f"{name}={value}" for name, value in self.settings.items()]
         (self.repository / "launch" / "settings.env").write_text("\n".join(lines) + "\n")
+
+    def config(self, name: str, docstring: str, imports: str = "") -> None:
+        (self.repository / name).write_text(f'"""{docstring}"""\n\n{imports}\n')
+
+    def has_data(self, *names: str, folder: str = "bucket/data") -> None:
+        """As `python -m entropy_rl.data prepare` leaves it in a bucket."""
+        for name in names:
+            prepared = self.stand_in / "bucket" / folder / name / "1.0.0"
+            prepared.mkdir(parents=True)
+            (prepared / "dataset_info.json").write_text("{}")
 
     def script(self, line: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Runs launch/LINE against the present state, which the stand-in then goes on with."""

@@ -207,14 +207,12 @@ class Cloud:
                     (target / path.relative_to(places[0])).parent.mkdir(parents=True, exist_ok=True)
                     shutil.copy(path, target / path.relative_to(places[0]))
         else:
-            folder = places[0].parent
-            found = sorted(folder.glob(places[0].name)) if folder.exists() else []
+            found = sorted((FOLDER / "bucket").glob(positional[0].removeprefix("gs://")))
             if not found:
                 fail("ERROR: (gcloud.storage) The following URLs matched no objects or files:\n" + positional[0])
             for path in found:
-                sys.stdout.write(
-                    path.read_text() if verb == "cat" else f"{positional[0].rpartition('/')[0]}/{path.name}\n"
-                )
+                url = f"gs://{path.relative_to(FOLDER / 'bucket')}\n"
+                sys.stdout.write(path.read_text() if verb == "cat" else url)
 
     def run(self, command: str, positional: list[str], flags: dict[str, str]) -> None:
         words = command.split()

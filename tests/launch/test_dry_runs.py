@@ -12,6 +12,7 @@ UP = "tpu_vm/up.sh --config=configs/countdown_grpo.py --set steps=100 --set 'nam
 SCRIPTS = {
     "preflight": "tpu_vm/preflight.sh",
     "create": "tpu_vm/create.sh",
+    "preflight_data": "tpu_vm/preflight.sh --config=configs/read.py",
     "setup": "tpu_vm/setup.sh",
     "run": "tpu_vm/run.sh --config=configs/countdown_grpo.py --set steps=100 --set 'name=a b'",
     "logs": "tpu_vm/logs.sh --worker=0",
@@ -24,6 +25,7 @@ SCRIPTS = {
     "gke_image": "gke/job.sh image",
     "gke_render": "gke/job.sh render --config=countdown_grpo --set 'name=a \"b\"'",
     "gke_apply": "gke/job.sh apply --config=countdown_grpo",
+    "gke_data": "gke/job.sh apply --config=read",
     "gke_status": "gke/job.sh status",
     "gke_logs": "gke/job.sh logs",
     "gke_stop": "gke/job.sh stop",
@@ -42,6 +44,7 @@ def check(transcript: str, name: str) -> None:
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_dry_run_prints_every_command_and_runs_none(cloud, name):
     cloud.settings |= CLUSTER
+    cloud.config("configs/read.py", "Run: python -m entropy_rl.data prepare gsm8k math500")
     if name.startswith("gke"):
         cloud.settings["ACCELERATOR_TYPE"] = "v5litepod-16"
     (cloud.repository / "launch" / "secrets.env").write_text("HF_TOKEN=hf_0123456789\n")
