@@ -94,11 +94,6 @@ def band_note(lines: Iterable[Line]) -> str:
     return " Band: lowest to highest seed." if any(line.low is not None and len(line.x) for line in lines) else ""
 
 
-def smoothed(index: int, series: tuple[np.ndarray, np.ndarray], **looks: str) -> Line:
-    """The moving mean of one run's metric."""
-    return Line(index, series[0], law.smooth(series[1]), **looks)
-
-
 def present(figures: Iterable[Figure | None]) -> list[Figure]:
     """Those that there are."""
     return [found for found in figures if found is not None]

@@ -34,7 +34,8 @@ def table(groups: Sequence[Group]) -> Table:
     """Entropy spent and gain made by some parts of the run; of several seeds, the means."""
     rows = []
     for group in groups:
-        spendings = [budget.budget(*run.table(ENTROPY, REWARD)) for run in group.runs]
+        tables = [run.table(ENTROPY, REWARD) for run in group.runs]
+        spendings = [budget.budget(steps, entropies, rewards) for steps, entropies, rewards in tables]
         spendings = [found for found in spendings if found]
         cells = [
             " / ".join(percent(mean([getattr(s[i], name) for s in spendings]), 0) for name in ("spent", "gained"))
@@ -68,7 +69,7 @@ def _over_run(groups: Sequence[Group], title: str, which: str) -> Figure | None:
     for index, group in enumerate(groups):
         if (pair := _bands(group)) is not None:
             lines.append(banded(index, pair[which == "gained"], label=group.short, hover=group.short))
-    fractions, notes = zip(*BRACKETS, strict=True)
+    fractions, notes = [at for at, _ in BRACKETS], tuple(note for _, note in BRACKETS)
     lines += [
         Line(ALL, np.array(fractions), np.ones(2), style="upright", colour=GREY, notes=notes),
         Line(ALL, np.array(fractions), np.array(PUBLISHED[which]), hover="published", style="marker", colour=GREY),

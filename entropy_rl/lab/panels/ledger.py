@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -53,7 +54,7 @@ def _cumulative(index: int, group: Group, found: Sequence[Ledger]) -> Figure | N
     lines, told = [], [one for one in found if one.parts]
     for (label, keys), colour in zip(PARTS.items(), COLOURS, strict=False):
         if told:
-            part = _summed(told, lambda one, keys=keys: sum(one.by("sign", "likelihood")[key] for key in keys))
+            part = _summed(told, functools.partial(_of, keys=keys))
             lines.append(banded(index, part, label=label, hover=label, colour=colour))
     whole = _summed(found, lambda one: one.first_order)
     lines.append(banded(index, whole, label="all", hover="all parts", colour="#000000"))
@@ -62,6 +63,12 @@ def _cumulative(index: int, group: Group, found: Sequence[Ledger]) -> Figure | N
     lines.append(Line(index, seen.x, seen.y, hover=hover, style="dotted", colour=GREY))
     caption = "Dotted: the entropy of rollouts, which visit other states as time goes on."
     return figure(f"Where entropy went: {group.name}", caption, STEP, SUMMED, lines, height=320)
+
+
+def _of(one: Ledger, keys: Sequence[tuple[str, str]]) -> np.ndarray:
+    """[n] first order at the tokens of some kinds."""
+    by = one.by("sign", "likelihood")
+    return np.sum([by[key] for key in keys], axis=0)
 
 
 def _selected(index: int, group: Group, found: Sequence[Ledger]) -> Figure | None:
@@ -102,15 +109,14 @@ def _table(kept: Sequence[tuple[Group, Sequence[Ledger]]]) -> Table:
         ]
         told = [mean([one.correlation for one in found]), mean([one.slope for one in found]), mean(of_states)]
         cells = [*(f"{value:.3f}" for value in told), *(f"{value:.2f}" for value in (mean(left), *proxies))]
-        missed = mean([one.unaccounted for one in found])
-        rows.append(
-            [
-                group.name,
-                *(cell.replace("nan", "—").replace("-", "−") for cell in (*cells, f"{100 * missed:.2g}\u202f%")),
-            ]
-        )
+        rows.append([group.name, *(cell.replace("nan", "—").replace("-", "−") for cell in (*cells, _missed(found)))])
     header = ["run", "correlation", "slope", "correlation over states", "|residual| / |change|"]
     return Table([*header, *(f"proxy: {name}" for name in ledger.PROXIES), "missed"], rows, NOTE)
+
+
+def _missed(found: Sequence[Ledger]) -> str:
+    share = mean([one.unaccounted for one in found])
+    return f"{100 * share:.2f}\u202f%" if not share < 1e-4 else "under 0.01\u202f%"
 
 
 def _kinds(kept: Sequence[tuple[Group, Sequence[Ledger]]]) -> Table:
