@@ -8,9 +8,9 @@ from either kind:
     in steps: R = c - B (1 + t / (tau p))^-p
 
 The ceiling c of a guess lies between the present and the highest possible reward: it is this bound, which least squares
-lacks, that makes an early forecast sane. The law alone is not trusted: over the runs of the lab curves in steps
-forecast at least as well (benchmarks/results/lab/forecast.json, which holds what the constants below were chosen on and
-what they were judged on).
+lacks, that makes an early forecast sane. The law alone is not trusted: curves in steps forecast at least as well. What
+the constants here and in guesses.py were chosen on, and what they were judged on, is in benchmarks/results/lab,
+forecast.json and tabular_forecast.json.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from entropy_rl.lab import fits
+from entropy_rl.lab import fits, guesses
 from entropy_rl.lab.fits import Interval
 from entropy_rl.lab.law import ENTROPY, REWARD
 from entropy_rl.lab.runs import Run, number
@@ -28,12 +28,7 @@ from entropy_rl.lab.runs import Run, number
 ACCURACY = "reward/accuracy"  # rather than the reward: it has a known highest value
 EARLY = 0.15  # of a run
 LEAST_POINTS = 20
-MOST_POINTS = 400  # longer runs are averaged down to as many
-GUESSES, DRAWS = 2000, 400  # of each kind
-TEMPER = 0.5  # power of the likelihood: no guess is true, so none deserves its full weight
-MISFIT = 0.03  # standard error of every guess beside the noise: of the reward, and of H as a share of the first one
 DRIFT = 0.04  # half width that the interval gains up to the infinite step, in units of the highest reward
-OPTIMISM = 0.5  # power of a uniform number that places the ceiling; 1 puts it anywhere, less nearer to the highest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,20 +136,19 @@ def forecast(
         raise ValueError(f"{len(steps)} steps are too few to forecast from; it takes {LEAST_POINTS}")
     made_at, start = float(steps[-1]), float(steps[0])
     horizon = np.asarray(horizon, np.float64)
-    steps, entropies, rewards = thinned(steps, entropies, rewards)
+    steps, entropies, rewards = guesses.thinned(steps, entropies, rewards)
     highest = max(highest, float(rewards.max()))
-    generator = np.random.default_rng(0)
-    past, ahead = steps - start, np.maximum(horizon - start, 0.0)
-    future = _entropies(past, entropies, ahead, generator)  # [DRAWS, m]
-    lowest = min(max(float(rewards[-fits.WINDOW :].mean()), 0.0), highest)
+    seen = guesses.Seen(steps - start, entropies, rewards, highest)
+    generator, ahead = np.random.default_rng(0), np.maximum(horizon - start, 0.0)
+    future = guesses.entropies(seen.steps, entropies, ahead, generator)  # [draws, m]
     curves, ceilings = [], []
-    for kind, share in ((_in_entropy, in_entropy), (_in_steps, 1.0 - in_entropy)):
-        count = round(share * DRAWS)
-        if count:
-            drawn = kind(past, entropies, rewards, ahead, future, (lowest, highest), generator)
-            kept = np.linspace(0, DRAWS - 1, count).astype(int)
-            curves.append(drawn[0][kept])
-            ceilings.append(drawn[1][kept])
+    for share, (courses, tops) in (
+        (in_entropy, guesses.courses_in_entropy(seen, future, generator)),
+        (1.0 - in_entropy, guesses.courses_in_steps(seen, ahead, generator)),
+    ):
+        kept = np.linspace(0, len(tops) - 1, round(share * len(tops))).astype(int)
+        curves.append(courses[kept])
+        ceilings.append(tops[kept])
     curve, ceiling = np.clip(np.concatenate(curves), 0.0, highest), np.concatenate(ceilings)
     # What no guess can know: the further ahead, the more; [m], 0 at the last step seen.
     drift = DRIFT * highest * np.clip(1.0 - (made_at - start) / np.maximum(ahead, 1e-9), 0.0, 1.0)
@@ -180,7 +174,7 @@ def surprise(steps: np.ndarray, entropies: np.ndarray, rewards: np.ndarray, high
         return float("nan")
     last = slice(-fits.WINDOW, None)
     expected = forecast(steps[:half], entropies[:half], rewards[:half], steps[last], highest)
-    noise = 1.645 * (_noise(np.asarray(rewards)) / fits.WINDOW) ** 0.5  # of the mean of the last steps
+    noise = 1.645 * (guesses.noise(np.asarray(rewards)) / fits.WINDOW) ** 0.5  # of the mean of the last steps
     off = float(np.mean(rewards[last]) - expected.rewards.mean())
     width = float((expected.high - expected.rewards if off > 0 else expected.rewards - expected.low).mean())
     return off / float(np.hypot(max(width, DRIFT / 2), noise))
@@ -195,7 +189,7 @@ def rivals(
     """
     past, ahead = steps - steps[0], horizon - steps[0]
     seen = fits.Points(past, fits.smooth(entropies))
-    later = fits.Points(ahead, _entropies(past, entropies, ahead, np.random.default_rng(0)).mean(axis=0))
+    later = fits.Points(ahead, guesses.entropies(past, entropies, ahead, np.random.default_rng(0)).mean(axis=0))
     found = {"last value": np.full(len(horizon), float(rewards[-fits.WINDOW :].mean()))}
     found["line in step"] = np.polyval(np.polyfit(past, rewards, 1), ahead)
     for form in (
@@ -230,88 +224,6 @@ def score(run: Run, share: float = EARLY) -> Score | None:
     )  # fmt: skip
 
 
-def thinned(*series: np.ndarray) -> list[np.ndarray]:
-    """Series of equal length, averaged over equal stretches where they are long."""
-    arrays = [np.asarray(values, np.float64) for values in series]
-    width = -(-len(arrays[0]) // MOST_POINTS)
-    if width == 1:
-        return arrays
-    cuts = np.arange(0, len(arrays[0]), width)
-    sizes = np.diff(np.append(cuts, len(arrays[0])))
-    return [np.add.reduceat(values, cuts) / sizes for values in arrays]
-
-
-def _entropies(
-    past: np.ndarray, entropies: np.ndarray, ahead: np.ndarray, generator: np.random.Generator
-) -> np.ndarray:
-    """[DRAWS, m] courses of the entropy, drawn by how well they fit the past."""
-    first = float(np.mean(entropies[: fits.WINDOW]))
-    times, powers = _shapes(past, generator)
-    floors = 0.3 * abs(first) * generator.uniform(size=GUESSES)
-    basis = _relaxed(past, times, powers)
-    heights = np.sum(basis * (entropies - floors[:, None]), axis=1) / np.sum(basis**2, axis=1)
-    residuals = np.sum((entropies - floors[:, None] - heights[:, None] * basis) ** 2, axis=1)
-    drawn = _drawn(residuals, _noise(entropies) + (MISFIT * first) ** 2)
-    courses = floors[drawn, None] + heights[drawn, None] * _relaxed(ahead, times[drawn], powers[drawn])
-    return np.maximum(courses, 0.0)
-
-
-def _in_entropy(past, entropies, rewards, ahead, future, bounds, generator):
-    """[DRAWS, m] rewards and [DRAWS] ceilings of curves in H, each at a course of H drawn independently."""
-    ceilings, bends = _ceilings(bounds, generator), generator.uniform(-2.0, 1.0, GUESSES)
-    bends = np.where(np.abs(bends) < 1e-3, 1e-3, bends)
-    bent = lambda values, bends: np.expm1(bends[:, None] * values) / bends[:, None]  # noqa: E731
-    basis = bent(fits.smooth(entropies), bends)
-    heights = np.sum(basis * (ceilings[:, None] - rewards), axis=1) / np.sum(basis**2, axis=1)
-    residuals = np.sum((ceilings[:, None] - heights[:, None] * basis - rewards) ** 2, axis=1)
-    drawn = _drawn(residuals, _noise(rewards) + (MISFIT * bounds[1]) ** 2)
-    courses = future[generator.permutation(DRAWS)]
-    return ceilings[drawn, None] - heights[drawn, None] * bent(courses, bends[drawn]), ceilings[drawn]
-
-
-def _in_steps(past, entropies, rewards, ahead, future, bounds, generator):
-    """[DRAWS, m] rewards and [DRAWS] ceilings of curves that know nothing of H."""
-    del entropies, future
-    ceilings, (times, powers) = _ceilings(bounds, generator), _shapes(past, generator)
-    basis = _relaxed(past, times, powers)
-    heights = np.sum(basis * (ceilings[:, None] - rewards), axis=1) / np.sum(basis**2, axis=1)
-    residuals = np.sum((ceilings[:, None] - heights[:, None] * basis - rewards) ** 2, axis=1)
-    drawn = _drawn(residuals, _noise(rewards) + (MISFIT * bounds[1]) ** 2)
-    later = _relaxed(ahead, times[drawn], powers[drawn])
-    return ceilings[drawn, None] - heights[drawn, None] * later, ceilings[drawn]
-
-
-def _shapes(past: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """[GUESSES] time constants, from a tenth to thirty times what was seen, and powers; uniform in their logarithms."""
-    span = float(past[-1] - past[0]) or 1.0
-    times = span * np.exp(generator.uniform(np.log(0.1), np.log(30.0), GUESSES))
-    return times, np.exp(generator.uniform(np.log(0.5), np.log(8.0), GUESSES))
-
-
-def _relaxed(steps: np.ndarray, times: np.ndarray, powers: np.ndarray) -> np.ndarray:
-    """[guesses, n] from 1 towards 0: a power law whose large powers are exponentials."""
-    return (1.0 + steps / (times * powers)[:, None]) ** -powers[:, None]
-
-
-def _drawn(residuals: np.ndarray, variance: float) -> np.ndarray:
-    """[DRAWS] numbers of guesses, evenly spaced in their cumulated weights: no luck is involved."""
-    logs = -TEMPER * residuals / (2.0 * variance)
-    weights = np.exp(logs - logs.max())
-    cumulated = np.cumsum(weights) / weights.sum()
-    places = np.searchsorted(cumulated, (np.arange(DRAWS) + 0.5) / DRAWS)
-    return np.random.default_rng(1).permutation(np.minimum(places, len(residuals) - 1))
-
-
-def _noise(values: np.ndarray) -> float:
-    """Variance of a step's value around its course, from neighbouring steps."""
-    return max(float(np.mean(np.diff(values) ** 2)) / 2.0, 1e-10)
-
-
 def _steps(run: Run) -> object:
     inner = run.config.get("config")
     return inner.get("steps") if isinstance(inner, Mapping) else run.config.get("steps")
-
-
-def _ceilings(bounds: Interval, generator: np.random.Generator) -> np.ndarray:
-    """[GUESSES] between the present and the highest reward."""
-    return bounds[0] + (bounds[1] - bounds[0]) * generator.uniform(size=GUESSES) ** OPTIMISM

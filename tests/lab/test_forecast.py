@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from entropy_rl.lab import forecast, runs
+from entropy_rl.lab import forecast, guesses, runs
 from tests.lab import fake_runs
 
 STEPS = np.arange(1.0, 241.0)
@@ -84,7 +84,7 @@ def test_rivals_are_what_their_names_say():
 
 
 def test_long_runs_are_averaged_down_without_losing_their_mean():
-    (values,) = forecast.thinned(np.arange(1000.0))
+    (values,) = guesses.thinned(np.arange(1000.0))
     assert len(values) == 334 and values[0] == 1.0  # stretches of 3: (0 + 1 + 2) / 3
     assert values[-1] == 999.0  # the rest, of one
 
