@@ -14,6 +14,8 @@ from entropy_rl.ops import schedules
 from entropy_rl.ops.schedules import Controlled
 from entropy_rl.types import Array
 
+WALK = 0.2  # of the first belief's width, that the drift may change per step
+
 
 @flax.struct.dataclass
 class Belief:
@@ -50,11 +52,11 @@ class SelfTuning:
       split: share the work by sensitivity, instead of one actuator after the other.
     """
 
-    settling: float = 16.0
+    settling: float = 12.0
     lag: float = 0.65
     gain: float = 0.2
     drift: float = 0.02
-    slew: float = 0.1
+    slew: float = 0.2
     split: bool = flax.struct.field(pytree_node=False, default=False)
 
     def start(self, actuators: Sequence[Controlled]) -> Belief:
@@ -80,7 +82,7 @@ class SelfTuning:
         """One step on: h moves as believed, and everything becomes less certain."""
         size = state.mean.shape[0]
         step = jnp.eye(size).at[0, 1:].set(jnp.concatenate([jnp.ones(1), state.acting]))
-        walk = jnp.concatenate([jnp.array([0.005, 0.1 * self.drift]), jnp.full(size - 2, 0.03 * self.gain)])
+        walk = jnp.concatenate([jnp.array([0.005, WALK * self.drift]), jnp.full(size - 2, 0.03 * self.gain)])
         covariance = step @ state.covariance @ step.T + jnp.diag(walk**2)
         started = state.seen > 0
         return state.replace(
@@ -105,7 +107,7 @@ class SelfTuning:
 
     def validate(self, actuators: Sequence[Controlled]) -> None:
         del actuators  # it takes any number of any kind
-        schedules.check(self, "settling", 2.0, remedy="it is a number of RL steps; 16 is usual for a run of 240")
+        schedules.check(self, "settling", 2.0, remedy="it is a number of RL steps; 12 is usual for a run of 240")
         schedules.check(self, "lag", 0.0, 0.99, "it is the momentum left over from the step before")
         for field in ("gain", "drift", "slew"):
             schedules.check(self, field, 0.0, open_low=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import numbers
+import re
 import statistics
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -31,6 +32,7 @@ REMEDIES = {
     "log_ratio": "lower the learning rate, or take fewer optimiser steps per rollout",
     "gradient_norm": "lower the learning rate or clip the gradient; look at the samples of this step",
     "forecast": "look at what changed half way: a control that works, or other data; if neither, at the samples",
+    "saturated": "widen the limits of its actuators, give it another one behind them, or ask for another entropy",
     "validation": "stop and use the best checkpoint, which is kept; lower the learning rate or control entropy",
 }
 
@@ -118,6 +120,7 @@ class Alarms:
             yield "undecided", message if undecided > UNDECIDED else None
         yield from self._no_signal(record)
         yield from self._entropy(record)
+        yield from self._loops(record)
         yield from self._size_of_steps(record)
         if (off := _number(record, "forecast/surprise")) is not None:
             count = self._streak("forecast", abs(off) > SURPRISE)
@@ -164,6 +167,22 @@ class Alarms:
         fall = f"entropy fell from {memory['silence']:.3g} to {smooth:.3g} nats/token"
         message = f"no token was selected for {count} steps, while {fall}"
         yield "silent_collapse", message if fell else None
+
+    def _loops(self, record: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
+        """Closed loops that have nothing left to turn, by name, with what is at its end."""
+        stuck = []
+        names = [name.split("/")[1] for name in record if name.startswith("controller/") and name.endswith("/target")]
+        for name in sorted(names):
+            prefix = f"controller/{name}"
+            if self._streak(f"saturated/{name}", record.get(f"{prefix}/saturated") == 1.0) >= PATIENCE:
+                entropy, target = record[f"{prefix}/entropy"], record[f"{prefix}/target"]
+                ends = sorted(
+                    key.split("/")[2] for key in record if re.fullmatch(rf"{re.escape(prefix)}/[^/]+/output", key)
+                )
+                settings = ", ".join(f"{end} at its end {record[f'{prefix}/{end}/output']:.3g}" for end in ends)
+                stuck.append(f"loop {name} asks for {target:.3g} nats/token and has {entropy:.3g}: {settings}")
+        if names:
+            yield "saturated", "; ".join(stuck) or None
 
     def _size_of_steps(self, record: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
         largest, mean = _number(record, "update/log_ratio_abs_max"), _number(record, "update/log_ratio_mean")

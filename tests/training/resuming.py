@@ -16,6 +16,7 @@ import numpy as np
 from etils import epath
 
 from entropy_rl import training
+from entropy_rl.closed_loop import loop
 from entropy_rl.config import Config
 from entropy_rl.parallel.mesh import make_mesh
 from entropy_rl.training import learner
@@ -81,7 +82,8 @@ def final_state(workdir: pathlib.Path, config: Config) -> dict[str, np.ndarray]:
     config = config.resolved()
     with_reference, with_critic = config.reference is not None, config.with_critic
     mesh = make_mesh(config.mesh)
-    placement = learner.place(mesh, config.policy, config.optimizer, with_reference, with_critic)
+    controllers = loop.start(config.closed_loop)
+    placement = learner.place(mesh, config.policy, config.optimizer, with_reference, with_critic, controllers)
     reader = Checkpoints(workdir / CHECKPOINTS, read_only=True)
     try:
         state = reader.restore(placement.state).state

@@ -136,3 +136,17 @@ def test_an_alarm_says_when_most_responses_could_not_be_judged():
     raised = watch.check(3, {"reward/undecided": 0.75})
     assert [alarm.name for alarm in raised] == ["undecided"] and "75 % of the responses" in raised[0].message
     assert Alarms(controlled=False).check(3, {"reward/undecided": 0.25}) == []
+
+
+def test_a_loop_with_nothing_left_to_turn_is_named_with_what_is_at_its_end():
+    alarms = Alarms()
+    record = {
+        "controller/entropy/target": 0.3,
+        "controller/entropy/entropy": 0.12,
+        "controller/entropy/saturated": 1.0,
+        "controller/entropy/bonus/output": 0.05,
+    }
+    begun = [alarm for step in range(1, 13) for alarm in alarms.check(step, record)]
+    assert [(alarm.step, alarm.name) for alarm in begun] == [(10, "saturated")]
+    assert begun[0].message == "loop entropy asks for 0.3 nats/token and has 0.12: bonus at its end 0.05"
+    assert not alarms.check(13, record | {"controller/entropy/saturated": 0.0})

@@ -1,0 +1,79 @@
+"""One setting holds every target of very different processes, and says when it cannot."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from entropy_rl.closed_loop.loop import EntropyLoop
+from entropy_rl.closed_loop.self_tuning import SelfTuning
+from entropy_rl.closed_loop.targets import InNats, OfInitial
+from entropy_rl.ops.schedules import Controlled, Linear
+from tests.closed_loop.process import BONUS, Process
+
+STEPS = 240
+
+
+def loop(target: object, *actuators: Controlled, **fields: object) -> EntropyLoop:
+    return EntropyLoop(target=target, actuators=actuators or (BONUS,), controller=SelfTuning(**fields))
+
+
+@pytest.mark.parametrize("gain", [0.1, 0.3, 1.0])
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+def test_any_target_is_held_within_five_percent_without_tuning(share, gain):
+    process = Process(gain=gain)
+    told = process.run(loop(OfInitial(share)), STEPS)
+    target = told["target"][-1]
+    assert abs(told["true"][STEPS // 2 :].mean() / target - 1) < 0.05
+    assert abs(told["true"][STEPS // 10 : STEPS // 5].mean() / target - 1) < 0.10  # settled in a tenth of the steps
+    assert told["saturated"][STEPS // 2 :].mean() < 0.05
+
+
+def test_an_anneal_is_followed():
+    told = Process().run(loop(OfInitial(Linear(1.0, 0.2, STEPS))), STEPS)
+    off = np.convolve(told["true"] - told["target"], np.full(20, 1 / 20), "valid")
+    assert np.abs(off).max() < 0.05 * told["target"][0]
+
+
+def test_the_gain_is_learned():
+    told = Process(gain=0.5, noise=0.02).run(loop(OfInitial(0.3)), STEPS)
+    assert told["bonus/gain"][0] == pytest.approx(0.2, abs=0.01)  # what it believes at the start
+    assert 0.35 < told["bonus/gain"][60:].mean() < 0.65
+
+
+def test_an_impossible_target_ends_in_saturation_at_the_limit():
+    weak = Controlled("weak", low=0.0, high=0.05)
+    told = Process(gain=0.01).run(loop(OfInitial(0.9), weak), STEPS)  # full effort gives a third of what drift takes
+    assert told["saturated"][40:].mean() > 0.9
+    assert told["weak/output"][40:].min() == np.float32(0.05)
+
+
+def test_nothing_winds_up_at_an_end():
+    """After 30 steps out of reach the target comes down, and the effort turns round at once."""
+    fall = loop(InNats(Linear(2.0, 0.3, 61)), Controlled("weak", low=-1.0, high=0.05))
+    told = Process(gain=0.8, noise=0.02).run(fall, 140)  # at its upper end it gains .04 - .03 per step
+    assert told["saturated"][15:30].all()
+    assert abs(told["true"][100:].mean() / 0.3 - 1) < 0.05
+
+
+def test_the_second_actuator_takes_over_where_the_first_ends():
+    first, second = Controlled("first", low=-1.0, high=1.0), Controlled("second", low=-1.0, high=1.0)
+    alone = Process(drift=-0.4).run(loop(OfInitial(0.9), first), STEPS)
+    assert alone["saturated"][60:].mean() > 0.9  # .3 of gain cannot make up for a drift of -.4
+    both = Process(drift=-0.4).run(loop(OfInitial(0.9), first, second), STEPS)
+    assert both["first/saturated"][60:].mean() > 0.9
+    assert both["saturated"][60:].mean() < 0.1
+    assert abs(both["true"][STEPS // 2 :].mean() / both["target"][-1] - 1) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (SelfTuning(settling=1.0), "it is a number of RL steps"),
+        (SelfTuning(lag=1.0), "it is the momentum left over"),
+        (SelfTuning(gain=0.0), r"SelfTuning.gain is 0.0, but it must lie in \(0, inf\]"),
+    ],
+)
+def test_settings_out_of_range_are_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        wrong.validate((BONUS,))

@@ -1,0 +1,173 @@
+"""Closed loops in a run: what they read and set, and that neither a restart nor a number changes or compiles it."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from entropy_rl import training
+from entropy_rl.closed_loop.loop import EntropyLoop, OfDifficulty, OfTask, start
+from entropy_rl.closed_loop.on_off import OnOff
+from entropy_rl.closed_loop.targets import InNats, OfInitial
+from entropy_rl.config import Config
+from entropy_rl.controls.difficulty_bonus import DifficultyBonus
+from entropy_rl.controls.entropy_bonus import EntropyBonus
+from entropy_rl.losses.clip import ClippedSurrogate
+from entropy_rl.losses.policy_loss import PolicyLoss
+from entropy_rl.ops.optimizer import AdamW
+from entropy_rl.ops.schedules import Controlled
+from entropy_rl.problem import Problem
+from entropy_rl.tasks.mixture import LABEL
+from entropy_rl.training import learner
+from entropy_rl.training.closed_loop import Keeper, readings
+from entropy_rl.training.responses import Response, unit_entropy
+from entropy_rl.training.update import compiled_update
+from tests.policies import TINY, example_experience, tiny_params
+from tests.training import tiny_run
+from tests.training.resuming import assert_same_run
+
+BONUS = Controlled("bonus", low=-1.0, high=1.0)
+HEAT = Controlled("temperature", low=0.8, high=1.25, rest=1.0)
+HOLD = EntropyLoop(target=OfInitial(0.7), actuators=(BONUS,))
+LOSS = PolicyLoss(ClippedSurrogate(), penalties=(EntropyBonus(BONUS),))
+
+
+def config(steps: int = 5) -> Config:
+    """A bonus that holds the entropy, and a temperature that is always too low or too high."""
+    run = tiny_run.get_config()
+    heat = EntropyLoop(target=InNats(1.0), actuators=(HEAT,), controller=OnOff(), name="heat")
+    rollout = dataclasses.replace(run.rollout, temperature=HEAT)
+    return dataclasses.replace(run, loss=LOSS, rollout=rollout, closed_loop=(HOLD, heat), steps=steps, name="loops")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> pathlib.Path:
+    workdir = tmp_path_factory.mktemp("runs") / "whole"
+    training.run(config(), str(workdir))
+    return workdir
+
+
+def test_a_run_that_goes_on_later_is_the_run_that_was_not_stopped(whole, tmp_path):
+    training.run(config(steps=2), str(tmp_path / "run"), bases=str(whole.parent / "bases"))
+    training.run(config(), str(tmp_path / "run"), bases=str(whole.parent / "bases"))
+    assert_same_run(whole, tmp_path / "run", config())
+
+
+def test_loops_read_the_rollout_at_temperature_one_and_set_the_next_temperature(whole):
+    steps = [record for record in training.Run(whole).metrics if "reward/mean" in record]
+    for before, record in zip(steps, steps[1:], strict=False):
+        read = record["controller/entropy/entropy"]
+        assert read == pytest.approx(record["entropy_unit/token_mean"], rel=1e-6)
+        heated = before["controller/heat/temperature/output"]
+        assert heated == pytest.approx(1.25 if before["entropy_unit/token_mean"] <= 1.0 else 0.8)
+        assert (record["entropy/token_mean"] > read) == (heated > 1.0)  # sampled hotter than it is measured
+    assert len({record["controller/entropy/bonus/output"] for record in steps}) > 2
+    assert steps[0]["controller/entropy/target"] == pytest.approx(0.7 * steps[0]["entropy_unit/token_mean"], rel=1e-6)
+
+
+def test_a_number_that_a_loop_moves_is_the_number_of_the_loss_and_compiles_nothing():
+    step, keeper = compiled_update(TINY), Keeper((HOLD,))
+    state = learner.new_state(jax.tree.map(jnp.copy, tiny_params()), AdamW(), False, 0, start((HOLD,)))
+    experience, key = example_experience(prompts=16), jax.random.key(3)
+    for entropy in (1.0, 0.5, 0.4):
+        observed = keeper.observe(state, {"entropy": (entropy, 0.01)})
+        state = dataclasses.replace(state, controllers=observed.states)
+        coefficient = float(observed.numbers["bonus"])
+        assert coefficient == pytest.approx(observed.figures["controller/entropy/bonus/output"])
+        by_hand = PolicyLoss(ClippedSurrogate(), penalties=(EntropyBonus(jnp.float32(coefficient)),))  # type: ignore
+        plain = learner.new_state(jax.tree.map(jnp.copy, state.params), AdamW(), False)
+        plain = dataclasses.replace(plain, step=jnp.copy(state.step), opt_state=jax.tree.map(jnp.copy, state.opt_state))
+        expected, _ = compiled_update(TINY)(plain, experience, by_hand, AdamW(), key)
+        state, _ = step(state, experience, LOSS, AdamW(), key)
+        jax.tree.map(np.testing.assert_array_equal, state.params, expected.params)
+    assert step._cache_size() == 1  # pyright: ignore[reportAttributeAccessIssue]
+    assert keeper._observe._cache_size() == 1  # pyright: ignore
+
+
+def response(length: int, entropy: float, right: bool) -> Response:
+    return Response(length, entropy, entropy, True, float(right), False, {})
+
+
+PROBLEMS = [Problem("a", "", "", {LABEL: "sums"}), Problem("b", "", "", {LABEL: "mazes"}), Problem("c", "", "", {})]
+RESPONSES = [
+    response(2, 1.0, True), response(2, 3.0, True),
+    response(4, 1.0, False), response(4, 1.0, True),
+    response(1, 1.0, False), response(1, 2.0, False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("measured", "entropy"),
+    [
+        (OfTask("sums"), 1.0),  # (1 + 3) / (2 + 2)
+        (OfTask("mazes"), 0.25),
+        (OfDifficulty(0.0, 0.5), 5 / 10),  # the second and the third
+        (OfDifficulty(0.9, 1.0), 1.0),
+    ],
+)
+def test_a_loop_reads_the_responses_that_it_names(measured, entropy):
+    loop = dataclasses.replace(HOLD, measured=measured)
+    assert readings((loop,), RESPONSES, PROBLEMS)["entropy"][0] == pytest.approx(entropy)
+
+
+def test_a_loop_with_nothing_to_read_stays_as_it_was():
+    loop = dataclasses.replace(HOLD, measured=OfTask("neither"))
+    assert readings((loop,), RESPONSES, PROBLEMS) == {}
+    keeper, state = Keeper((loop,)), learner.new_state(tiny_params(), AdamW(), False, 0, start((loop,)))
+    observed = keeper.observe(state, {})
+    jax.tree.map(np.testing.assert_array_equal, observed.states, state.controllers)
+    assert observed.figures == {}
+
+
+def test_the_standard_error_is_that_of_a_ratio_over_prompts():
+    mean, error = unit_entropy(RESPONSES, prompts=3)
+    assert mean == pytest.approx(9 / 14)
+    left = np.array([4 - 4 * 9 / 14, 2 - 8 * 9 / 14, 3 - 2 * 9 / 14])
+    assert error == pytest.approx(np.sqrt((left**2).sum() * 3 / 2) / 14)
+
+
+def broken(**changes: object) -> Config:
+    return dataclasses.replace(config(), **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (broken(closed_loop=()), "'bonus' is Controlled, but no loop moves it; add it to the actuators"),
+        (broken(loss=PolicyLoss(ClippedSurrogate())), "closed_loop moves 'bonus', which stands nowhere in loss, "),
+        (
+            broken(loss=PolicyLoss(ClippedSurrogate(), penalties=(EntropyBonus(BONUS.replace(high=2.0)),))),  # type: ignore
+            "Controlled 'bonus' is .* in closed_loop and .* where it stands; use one value",
+        ),
+        (broken(closed_loop=HOLD), r"write a tuple: closed_loop=\(EntropyLoop\(...\),\)"),
+        (broken(closed_loop=(HOLD, HOLD)), "closed_loop uses the name 'entropy' 2 times"),
+        (broken(closed_loop=(dataclasses.replace(HOLD, actuators=()),)), "closed loop 'entropy' has no actuators"),
+        (broken(optimizer=AdamW(Controlled("rate", 0.0, 1.0)), loss=LOSS), "use a schedule"),
+        (
+            broken(rollout=dataclasses.replace(config().rollout, temperature=HEAT.replace(low=0.0))),  # type: ignore
+            r"RolloutConfig.temperature is .*, but it must lie in \(0, inf\]",
+        ),
+        (
+            broken(loss=PolicyLoss(ClippedSurrogate(epsilon_low=BONUS))),
+            "ClippedSurrogate.epsilon_low is .*, but it must lie in",
+        ),
+    ],
+)
+def test_a_loop_and_its_numbers_must_belong_together(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        wrong.validate()
+
+
+def test_hard_and_easy_prompts_may_have_a_loop_each():
+    hard, easy = Controlled("hard", low=0.0, high=1.0), Controlled("easy", low=-1.0, high=0.0)
+    loss = PolicyLoss(ClippedSurrogate(), penalties=(DifficultyBonus(hard, easy),))
+    loops = (
+        EntropyLoop(OfInitial(0.9), (hard,), measured=OfDifficulty(0.0, 0.5), name="on_hard"),
+        EntropyLoop(OfInitial(0.3), (easy,), measured=OfDifficulty(0.501, 1.0), name="on_easy"),
+    )
+    dataclasses.replace(tiny_run.get_config(), loss=loss, closed_loop=loops).validate()
