@@ -177,5 +177,6 @@ def _whole(mesh: Mesh, arrays: Mapping[str, Any], count: int) -> dict[str, np.nd
 
 def _placed(mesh: Mesh, kept: Mapping[str, np.ndarray]) -> Rows:
     arrays = {name: from_local_rows(mesh, values[own_rows(mesh, len(values))]) for name, values in kept.items()}
-    correct, fields = arrays.pop("correct"), dict.fromkeys(field.name for field in dataclasses.fields(Rollout))
-    return Rows(Rollout(**(fields | arrays)), correct)  # what scoring does not read is absent
+    correct = arrays.pop("correct")
+    absent: dict[str, Any] = dict.fromkeys(field.name for field in dataclasses.fields(Rollout))
+    return Rows(Rollout(**(absent | arrays)), correct)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -60,7 +61,7 @@ def test_a_run_that_began_without_a_probe_goes_on_without(folder, tmp_path):
 
 def rows(before, entropies, correct, mask=None):
     """Two answers of five tokens; only what `compared` reads."""
-    fields = dict.fromkeys(field.name for field in dataclasses.fields(Rollout))
+    fields: dict[str, Any] = dict.fromkeys(field.name for field in dataclasses.fields(Rollout))
     fields |= {"logprobs": jnp.log(jnp.asarray(before)), "entropies": jnp.asarray(entropies)}
     fields["response_mask"] = jnp.ones((2, 5), bool) if mask is None else jnp.asarray(mask)
     return probe.Rows(Rollout(**fields), jnp.asarray(correct))
