@@ -100,15 +100,23 @@ def steps_to(metric: str, level: float) -> Figure:
     return figure
 
 
-def at_matched_pass_1(level: float, key: str) -> Figure:
-    """A validation figure at the first evaluation whose pass@1 reaches a level; nan if none does."""
+def at_matched_pass_1(arm: str, other: str, key: str) -> Callable[[Results], Estimate]:
+    """arm - other in a validation figure, each read where it first reaches the pass@1 that both reach.
 
-    def figure(run: Run) -> float:
-        _, scores, values = run.table("validation/pass@1", f"validation/{key}")
-        reached = values[scores >= level] if len(scores) else scores
-        return float(reached[0]) if len(reached) else math.nan
+    Of each pair of runs that is the lower of their two best validations.
+    """
 
-    return figure
+    def measured(results: Results) -> Estimate:
+        ours, theirs = results.runs.get(arm, {}), results.runs.get(other, {})
+        gaps = []
+        for pair in (tuple(runs[shared] for runs in (ours, theirs)) for shared in ours if shared in theirs):
+            tables = [run.table("validation/pass@1", f"validation/{key}") for run in pair]
+            level = min(float(scores.max()) for _, scores, _ in tables)
+            mine, its = (float(values[scores >= level][0]) for _, scores, values in tables)
+            gaps.append(mine - its)
+        return verdicts.estimate(gaps)
+
+    return measured
 
 
 def share(arms: Sequence[str], holds: Callable[[Results, str], bool | None]) -> Callable[[Results], Estimate]:
