@@ -18,7 +18,7 @@ def get_study() -> Study:
         "https://arxiv.org/abs/2506.01347; the collapse by positive samples: https://arxiv.org/abs/2511.05993",
         rows=(29, 30),
         note="Four updates per rollout, 240 steps, the same learning rate. pass@16 in the place of pass@64 and 256; "
-        "also at the first validation whose pass@1 reaches .40, so that slower learning is not taken for diversity.",
+        "also where both first reach the same validation pass@1, so that slower learning is not taken for diversity.",
         bars=(
             Bar("entropy, NSR / GRPO", ratio("NSR", "GRPO", TEST_ENTROPY), low=1.0),
             Bar("entropy, GRPO / PSR", ratio("GRPO", "PSR", TEST_ENTROPY), low=1.0),

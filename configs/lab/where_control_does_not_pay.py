@@ -16,7 +16,7 @@ from configs import (
     countdown_w_reinforce,
 )
 from configs.lab import _easy
-from configs.lab._measures import PASS_1, PASS_16, difference
+from configs.lab._measures import PASS_1, PASS_16, at_matched_pass_1, difference
 from entropy_rl.lab.verdicts import Bar
 from entropy_rl.study import Arm, Study
 
@@ -42,6 +42,11 @@ def get_study() -> Study:
             *of("Clip-Cov", True),
             *of("KL-Cov", True),
             *(bar for arm in OTHERS for bar in of(arm, False)),
+            *(
+                Bar(f"validation pass@16 at equal pass@1, {arm} - GRPO", at_matched_pass_1(arm, "GRPO", "pass@16"),
+                    decisive=False)
+                for arm in ("Clip-Cov", "KL-Cov", *OTHERS)
+            ),
         ),
         arms=(
             Arm("GRPO", countdown_grpo.get_config()),
@@ -52,4 +57,4 @@ def get_study() -> Study:
             Arm("NSR", countdown_nsr.get_config()),
             Arm("W-REINFORCE", countdown_w_reinforce.get_config()),
         ),
-    )
+    )  # fmt: skip
