@@ -21,4 +21,6 @@ BONUS = Controlled("bonus", low=-1.0, high=1.0)  # below 0 it takes entropy away
 def get_config() -> Config:
     loss = PolicyLoss(surrogate=ClippedSurrogate(0.2, 0.2), penalties=(EntropyBonus(coefficient=BONUS),))
     loop = EntropyLoop(target=OfInitial(0.5), actuators=(BONUS,))
-    return dataclasses.replace(countdown_grpo.get_config(), name="countdown_closed_loop", loss=loss, closed_loop=(loop,))
+    return dataclasses.replace(
+        countdown_grpo.get_config(), name="countdown_closed_loop", loss=loss, closed_loop=(loop,)
+    )

@@ -72,6 +72,13 @@ def sign_weights(balance: float, above: float) -> Callable:
     return oracle
 
 
+def sign_factors(positive: float, negative: float) -> Callable:
+    def oracle(s: Stats, random: np.ndarray) -> np.ndarray:
+        return np.select([s.advantages > 0, s.advantages < 0], [positive, negative], 1.0)
+
+    return oracle
+
+
 def sign_rejection(balance: float) -> Callable:
     def oracle(s: Stats, random: np.ndarray) -> np.ndarray:
         lots = (np.asarray(random[:, :1], np.float32).view(np.uint32) - 0x00800000) / 2.0**30

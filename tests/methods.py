@@ -242,6 +242,12 @@ GATES += [
         VocabularyDiscriminator(INFINITY),
     ),
     gate("sign-weights", SignWeights(0.4, 0.3), control_oracles.sign_weights(0.4, 0.3), SignWeights(0.0)),
+    gate(
+        "positive-weight",
+        SignWeights(positive=0.1, negative=0.8),
+        control_oracles.sign_factors(0.1, 0.8),
+        SignWeights(balance=0.0, positive=1.0),
+    ),
     gate("sign-rejection", SignRejection(0.5), control_oracles.sign_rejection(0.5), SignRejection(0.0)),
     gate("sign-rejection-negative", SignRejection(-0.5), control_oracles.sign_rejection(-0.5), SignRejection(0.0)),
     gate("entropy-flow", EntropyFlow(0.7), control_oracles.entropy_flow(0.7), EntropyFlow(0.0)),

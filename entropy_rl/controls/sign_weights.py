@@ -15,10 +15,12 @@ from entropy_rl.types import Array, TokenStats
 class SignWeights:
     """Weighs positive advantages less and negative ones more, or the other way round.
 
-        gate_t = 1 - balance if A_t > 0,  1 + balance if A_t < 0,   where pi_t > above;   else 1
+        gate_t = max(positive - balance, 0) if A_t > 0,  max(negative + balance, 0) if A_t < 0,   where pi_t > above
+               = 1   elsewhere
 
     Source: EntroPIC, https://arxiv.org/abs/2511.15248, which sets the balance by a PI loop and acts on likely tokens
-    alone. There the extra term is not clipped; here gate and surrogate are one product.
+    alone. There the extra term is not clipped; here gate and surrogate are one product. `SignWeights(positive=0.1)` is
+    the weighing of W-REINFORCE, https://arxiv.org/abs/2506.01347, for advantages of any kind.
     Slot: gate. Combines with everything.
     Entropy: a positive balance raises it, for likely right tokens sharpen most. Its reach is limited: at balance 1
     only wrong answers teach.
@@ -27,21 +29,28 @@ class SignWeights:
     Attributes:
       balance: in [-1, 1].
       above: tokens of this probability or less are left as they are.
+      positive, negative: weights at balance 0.
     """
 
     requires: ClassVar[frozenset[str]] = frozenset()
 
     balance: float = 0.0
     above: float = 0.0
+    positive: float = 1.0
+    negative: float = 1.0
 
     def __call__(self, stats: TokenStats, key: Array) -> Array:  # [B, T]
         del key
-        likely = jnp.exp(stats.logprobs) > self.above
-        return 1.0 - self.balance * jnp.sign(stats.advantages) * likely
+        positive = jnp.maximum(self.positive - self.balance, 0.0)
+        negative = jnp.maximum(self.negative + self.balance, 0.0)
+        weights = jnp.where(stats.advantages > 0, positive, jnp.where(stats.advantages < 0, negative, 1.0))
+        return jnp.where(jnp.exp(stats.logprobs) > self.above, weights, 1.0)
 
     def validate(self) -> None:
         schedules.check(self, "balance", -1.0, 1.0, "at 1 right answers weigh nothing, at -1 wrong ones do not")
         schedules.check(self, "above", 0.0, 1.0, "it is a probability")
+        for field in ("positive", "negative"):
+            schedules.check(self, field, 0.0, remedy="it is a weight; 0 leaves these answers out")
 
 
 @flax.struct.dataclass
