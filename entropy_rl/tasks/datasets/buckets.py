@@ -47,7 +47,6 @@ def put(source: str, folder: epath.Path) -> None:
         if folder.exists():
             (folder / MARK).unlink(missing_ok=True)  # first: half of the old one is none
             folder.rmtree()
-        folder.mkdir(parents=True, exist_ok=True)
         for path in paths:
             (folder / path.name).write_bytes(path.read_bytes())
     _copied.cache_clear()
@@ -75,7 +74,7 @@ def _explained(folder: epath.Path) -> Iterator[None]:
         raise ValueError(f"{folder}: {error}: pip install -e '.[gcs]' in the clone, or gcsfs") from None
     except FileNotFoundError:
         raise
-    except OSError as error:
+    except Exception as error:  # the clients of object stores have errors of their own
         raise ValueError(
             f"{folder} cannot be used ({error}); log in with `gcloud auth application-default login`, as an account "
             "that may read and write the bucket"

@@ -31,7 +31,8 @@ def test_a_dataset_is_prepared_in_a_bucket_and_read_from_a_copy_that_is_made_onc
     put(tmp_path, "math500", ROWS["math500"])
     done = builder.prepare(datasets.Math500.dataset, DATA, str(tmp_path))
     assert done.folder == f"{DATA}/math500/1.0.0"
-    assert f"/bucket/data/math500/1.0.0/{buckets.MARK}" in store.store
+    assert list(store.store)[-1] == f"/bucket/data/math500/1.0.0/{buckets.MARK}"  # then it is whole
+    assert len(store.store) > 1 and not store.refused
     monkeypatch.setenv(published.FOLDER_VARIABLE, DATA)  # as on a worker
     task = datasets.Math500()
     task.validate()
@@ -66,6 +67,7 @@ def test_half_a_dataset_is_none_and_the_command_keeps_the_address(store):
     ("error", "sentence"),
     [
         (ImportError("Please install gcsfs"), r"gs://bucket/data/math500/1.0.0: Please install gcsfs: pip install -e"),
+        (LookupError("401"), r"cannot be used \(401\)"),  # as it were a client's own kind
         (PermissionError("Forbidden"), r"cannot be used \(Forbidden\); log in with `gcloud auth application-default"),
     ],
 )
