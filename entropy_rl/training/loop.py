@@ -275,7 +275,7 @@ def _update(session: Session, experience: Experience, account: Account | None = 
         key = session.update_key(number)
         session.state, figures = session.update(session.state, mini_batch, config.loss, config.optimizer, key)
         marks = figures.pop(MARKS, None)
-        if account is not None:
+        if account is not None and marks is not None:
             account.marks.append(marks)
         measured.append(figures)
     if jax.default_backend() != "cpu":  # where programs run one after another

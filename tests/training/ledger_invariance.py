@@ -94,8 +94,8 @@ def apart(exact: dict[str, float], found: dict[str, float]) -> float:
 
 def main() -> None:
     rows = []
-    for name, (*cut, looked_at) in CUTS.items():
-        exact, found = entry(*ONE, looked_at), entry(*cut, looked_at)
+    for name, (shape, micro_batches, buckets, looked_at) in CUTS.items():
+        exact, found = entry(*ONE, looked_at), entry(shape, micro_batches, buckets, looked_at)
         rows.append([name, apart(exact, found), sorted(exact.keys() ^ found.keys())])
     sys.stdout.write(json.dumps(rows) + "\n")
 
