@@ -189,8 +189,9 @@ def _whole(found: EntropyChange, looked_at: Experience) -> Told:
         "change": mean(change),
         "first_order": mean(first_order),
         "residual": mean(change - first_order),
-        "correlation": together / jnp.sqrt(jnp.maximum(spread * spread_predicted, 1e-38)),
-        "slope": together / jnp.maximum(spread_predicted, 1e-38),
+        # 1e-30, not less: what is smaller than float32's least normal number may count as zero.
+        "correlation": together / jnp.maximum(jnp.sqrt(spread * spread_predicted), 1e-30),
+        "slope": together / jnp.maximum(spread_predicted, 1e-30),
         "proxy/covariance": mean(covariance.centred_product(looked_at.advantages, found.logprobs, mask)),
         "proxy/discriminator": mean(discriminator * looked_at.advantages),
     }
@@ -221,6 +222,8 @@ def _parts(found: EntropyChange, looked_at: Experience, flags: Array, methods: i
 def figures(told: Mapping[str, Any], loss: PolicyLoss) -> dict[str, float]:
     """Named as training/metrics.py declares them; what no token belongs to is left out."""
     named = {f"ledger/{name}": float(value) for name, value in told.items() if np.ndim(value) == 0}
+    if named["ledger/change"] == named["ledger/first_order"] == 0.0:  # no step was made: nothing to correlate
+        named = {name: value for name, value in named.items() if name not in ("ledger/correlation", "ledger/slope")}
     methods = marked_methods(loss)
     for of, count, names in (("part", "share", CELLS), ("at_selected", "share_selected", methods)):
         for name, part, share in zip(names, told[of], told[count], strict=True):

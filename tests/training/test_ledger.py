@@ -129,6 +129,15 @@ def test_the_first_order_holds_for_small_steps_and_not_for_large_ones():
     assert small["ledger/correlation"] > middle["ledger/correlation"] > large["ledger/correlation"]
 
 
+def test_a_step_that_moved_nothing_is_an_entry_of_finite_numbers():
+    old, _, marks = moved(1e-3)
+    whole = jnp.arange(16, dtype=jnp.int32)
+    make = jax.jit(functools.partial(ledger.entry, policy=TINY, pieces=1, buckets=1, methods=2))
+    entry = ledger.figures(jax.device_get(make(old, old, labelled(), labelled(), (marks,), whole, whole[None])), LOSS)
+    assert entry["ledger/change"] == 0.0 and all(np.isfinite(value) for value in entry.values())
+    assert not {"ledger/correlation", "ledger/slope"} & set(entry)  # nothing to correlate
+
+
 @pytest.mark.parametrize("cut", [(2, 1), (5, 1), (4, 2)])
 def test_no_cut_changes_an_entry(cut):
     whole, pieces = entry_of(1e-3), entry_of(1e-3, *cut)
