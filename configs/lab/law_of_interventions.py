@@ -3,12 +3,12 @@
 Run:  python -m entropy_rl.experiment --config=configs/lab/law_of_interventions.py --workdir=runs/lab
 """
 
-from configs import countdown_clip_cov, countdown_entropy_bonus, countdown_grpo, countdown_kl_cov, countdown_nsr
+from configs import countdown_clip_cov, countdown_entropy_bonus, countdown_grpo, countdown_kl_cov
 from configs.lab._measures import coefficient, contains_zero, fit, pooled_r2, share
 from entropy_rl.lab.verdicts import Bar, Estimate, Results
 from entropy_rl.study import Arm, Study
 
-OTHERS = ("bonus .02", "KL-Cov", "Clip-Cov", "NSR")
+OTHERS = ("bonus .02", "KL-Cov", "Clip-Cov")
 R2, CEILING = fit("exp(H)", "r2"), fit("exp(H)", "ceiling")
 
 
@@ -41,7 +41,6 @@ def get_study() -> Study:
             Arm("bonus .02", countdown_entropy_bonus.get_config()),
             Arm("KL-Cov", countdown_kl_cov.get_config()),
             Arm("Clip-Cov", countdown_clip_cov.get_config()),
-            Arm("NSR", countdown_nsr.get_config()),
         ),
         figures=(("a", coefficient("a")), ("b", coefficient("b")), ("ceiling", CEILING), ("R²", R2)),
         series=("entropy/token_mean", "reward/mean"),
