@@ -1,13 +1,7 @@
 """Checkpoints come back bit for bit, notice damage, and stand in for one another."""
 
 import gc
-import os
-import pathlib
-import random
 import shutil
-import signal
-import subprocess
-import sys
 import time
 
 import chex
@@ -156,26 +150,9 @@ def test_a_step_that_was_damaged_can_be_saved_again(saved):
     checkpoints.close()
 
 
-def chained(text: str) -> Exception:
-    """As Orbax wraps what TensorStore says."""
-    error = RuntimeError("an array could not be read")
-    error.__cause__ = ValueError(text)
-    return error
+def test_what_keeps_a_checkpoint_from_being_read_is_no_damage_to_it(saved, monkeypatch):
+    fault = jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1073741824 bytes.")
 
-
-@pytest.mark.parametrize(
-    "fault",
-    [
-        jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1073741824 bytes."),
-        chained("UNAVAILABLE: GCS request failed: HTTP 503"),
-        chained("DEADLINE_EXCEEDED: while reading zarr.json"),
-        PermissionError(13, "Permission denied"),
-        OSError(24, "Too many open files"),
-        MemoryError(),
-    ],
-    ids=repr,
-)
-def test_what_keeps_a_checkpoint_from_being_read_is_no_damage_to_it(saved, fault, monkeypatch):
     def failing(*_):
         raise fault
 
@@ -185,8 +162,7 @@ def test_what_keeps_a_checkpoint_from_being_read_is_no_damage_to_it(saved, fault
         checkpoints.restore(abstract(example_state()))
     assert raised.value is fault
     save(checkpoints, 4)  # sets aside what was found damaged
-    assert [path.name for path in saved.glob("damaged-*")] == [] and "3" in {path.name for path in saved.iterdir()}
-    assert checkpoints.restore(abstract(example_state()), step=3).step == 3
+    assert not list(saved.glob("damaged-*")) and checkpoints.restore(abstract(example_state()), step=3).step == 3
 
 
 def test_restoring_alone_changes_no_file(saved):
@@ -336,55 +312,6 @@ def test_orbax_does_not_fill_the_log(tmp_path, caplog):
         checkpoints.restore(abstract(example_state()))
         checkpoints.close()
     assert [record for record in caplog.records if "orbax" in record.pathname] == []
-
-
-WRITER = """
-import sys
-from tests.training.test_checkpoints import Checkpoints, example_state
-checkpoints = Checkpoints(sys.argv[1], keep=1000)
-for step in range(1, 1000):
-    checkpoints.save(step, example_state(step), {"cursor": 10 * step}, {"version": "1"})
-    if step >= 2:  # step - 1 is finished: save waits for the one before
-        sys.stdout.write(f"{step - 1}\\n"); sys.stdout.flush()
-"""
-
-
-def killed_writer(folder, delay):
-    """Kills a process that saves without pause `delay` seconds after its first checkpoint; the last one finished."""
-    environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
-    repository = pathlib.Path(__file__).parents[2]
-    process = subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(folder)], stdout=subprocess.PIPE, text=True, env=environment, cwd=repository
-    )
-    finished = int(process.stdout.readline())
-    time.sleep(delay)
-    process.send_signal(signal.SIGKILL)
-    rest = process.communicate()[0].split()
-    return int(rest[-1]) if rest else finished
-
-
-def check_killed_writer(folder, delay):
-    finished = killed_writer(folder, delay)
-    checkpoints = Checkpoints(folder, keep=1000)
-    assert checkpoints.all_steps()[:finished] == list(range(1, finished + 1))
-    restored = checkpoints.restore(abstract(example_state()))
-    assert restored.step in (finished, finished + 1, finished + 2)
-    chex.assert_trees_all_equal(restored.state, example_state(restored.step))
-    save(checkpoints, restored.step + 1)
-    assert [path.name for path in folder.iterdir() if not path.name.isdigit()] == []  # no litter
-    checkpoints.close()
-
-
-@pytest.mark.parametrize("delay", [0.003, 0.2])
-def test_kill_loses_no_finished_checkpoint(tmp_path, delay):
-    check_killed_writer(tmp_path / "checkpoints", delay)
-
-
-@pytest.mark.slow
-def test_kill_at_many_random_moments_loses_no_finished_checkpoint(tmp_path):
-    generator = random.Random(0)
-    for trial in range(10):
-        check_killed_writer(tmp_path / str(trial), generator.uniform(0, 0.5))
 
 
 def test_saving_blocks_for_less_than_150_ms(tmp_path):
