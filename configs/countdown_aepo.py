@@ -13,7 +13,6 @@ from entropy_rl.closed_loop.targets import InNats
 from entropy_rl.config import Config
 from entropy_rl.ops.schedules import Controlled
 
-
 TEMPERATURE = Controlled("temperature", low=0.8, high=1.2, rest=1.0)
 
 

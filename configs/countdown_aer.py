@@ -15,7 +15,6 @@ from entropy_rl.losses.clip import ClippedSurrogate
 from entropy_rl.losses.policy_loss import PolicyLoss
 from entropy_rl.ops.schedules import Controlled
 
-
 HARD = Controlled("hard", low=0.0, high=1.0)
 
 

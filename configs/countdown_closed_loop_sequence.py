@@ -1,6 +1,6 @@
 """Countdown with three numbers: KL-Cov holds the entropy as long as it can; the bonus takes over where it cannot.
 
-Run:     python -m entropy_rl.train --config=countdown_closed_loop_sequence --workdir=runs/countdown_closed_loop_sequence
+Run:     python -m entropy_rl.train --config=countdown_closed_loop_sequence --workdir=runs/closed_loop_sequence
 Result:  not yet measured
 """
 
@@ -15,7 +15,6 @@ from entropy_rl.controls.kl_cov import KlCov
 from entropy_rl.losses.policy_loss import PolicyLoss
 from entropy_rl.losses.unclipped import UnclippedSurrogate
 from entropy_rl.ops.schedules import Controlled
-
 
 LEASH = Controlled("leash", low=0.0, high=2.0)  # targeted: it only slows the fall
 BONUS = Controlled("bonus", low=-1.0, high=1.0)  # blunt, and reaches both ways

@@ -1,4 +1,4 @@
-"""Countdown with three numbers: responses are rejected by sign to keep the entropy in a band that falls, after Entrocraft.
+"""Countdown with three numbers: responses are rejected by sign; the entropy stays in a band that falls (Entrocraft).
 
 Run:     python -m entropy_rl.train --config=countdown_entrocraft --workdir=runs/countdown_entrocraft
 Result:  not yet measured
@@ -15,7 +15,6 @@ from entropy_rl.controls.sign_weights import SignRejection
 from entropy_rl.losses.clip import ClippedSurrogate
 from entropy_rl.losses.policy_loss import PolicyLoss
 from entropy_rl.ops.schedules import Controlled, Linear
-
 
 REJECTION = Controlled("rejection", low=-1.0, high=1.0)
 

@@ -16,7 +16,6 @@ from entropy_rl.losses.clip import ClippedSurrogate
 from entropy_rl.losses.policy_loss import PolicyLoss
 from entropy_rl.ops.schedules import Controlled
 
-
 BALANCE = Controlled("balance", low=-1.0, high=1.0)
 
 

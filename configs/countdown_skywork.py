@@ -16,7 +16,6 @@ from entropy_rl.losses.clip import ClippedSurrogate
 from entropy_rl.losses.policy_loss import PolicyLoss
 from entropy_rl.ops.schedules import Controlled
 
-
 BONUS = Controlled("bonus", low=0.0, high=0.3)  # published: up to 5e-3 in steps of 1e-4, at a learning rate of 1e-6
 
 

@@ -1,0 +1,76 @@
+"""Closed loops that several studies share: one setting of the controller everywhere, whatever is asked of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from configs import countdown_grpo
+from entropy_rl.closed_loop.loop import EntropyLoop
+from entropy_rl.closed_loop.targets import OfInitial
+from entropy_rl.config import Config
+from entropy_rl.controls.entropy_bonus import EntropyBonus
+from entropy_rl.lab import closed_loop
+from entropy_rl.lab.runs import Run
+from entropy_rl.lab.verdicts import Estimate, Figure, Results
+from entropy_rl.losses.policy_loss import PolicyLoss
+from entropy_rl.models.decoder import Decoder
+from entropy_rl.ops.schedules import Controlled
+
+BONUS = Controlled("bonus", low=-1.0, high=1.0)
+SERIES = ("controller/entropy/entropy", "controller/entropy/bonus/output", "validation/pass@1", "validation/pass@16")
+
+
+def looped(run: Config, name: str, target: Any, bonus: Controlled = BONUS) -> Config:
+    """A run with an entropy bonus that a self-tuning loop sets, beside what its loss has."""
+    loss: PolicyLoss = run.loss.replace(penalties=(*run.loss.penalties, EntropyBonus(coefficient=bonus)))  # type: ignore
+    loop = EntropyLoop(target=target, actuators=(bonus,))
+    return dataclasses.replace(run, name=name, loss=loss, closed_loop=(loop,))
+
+
+def held(share: float, run: Config | None = None, task: str = "countdown") -> Config:
+    """GRPO whose entropy is held at a share of the initial one."""
+    return looped(run or countdown_grpo.get_config(), f"{task}_held_{share:g}", OfInitial(share))
+
+
+def wide(run: Config, width: int = 128) -> Config:
+    """The same run with a policy of four times the parameters."""
+    policy = Decoder(width=width, heads=4, kv_heads=2, head_width=width // 4, feed_forward=3 * width)
+    return dataclasses.replace(run, policy=policy, name=f"{run.name}_width{width}")
+
+
+def of_loop(figure: Callable[[closed_loop.ClosedLoop], float | None]) -> Figure:
+    """A figure of a run's loop; nan where there is none."""
+
+    def measured(run: Run) -> float:
+        found = closed_loop.of_run(run)
+        value = None if found is None else figure(found["entropy"])
+        return float("nan") if value is None else float(value)
+
+    return measured
+
+
+ERROR = of_loop(lambda loop: abs(loop.error))
+WANDERING = of_loop(lambda loop: loop.wandering)
+OFF_TRACK = of_loop(lambda loop: loop.off_track)
+SETTLED = of_loop(lambda loop: (loop.settled or np.inf) / loop.steps[-1])
+SATURATED = of_loop(lambda loop: np.mean([actuator.saturated for actuator in loop.actuators]))
+FLAGGED = of_loop(lambda loop: float(bool(loop.out_of_reach)))
+
+
+def worst(arm: str, figure: Figure) -> Callable[[Results], Estimate]:
+    """The largest of a figure over the runs of an arm: "held in every run"."""
+
+    def measured(results: Results) -> Estimate:
+        values = list(results.values(arm, figure).values())
+        return Estimate(float(np.max(values)), n=len(values)) if values and np.isfinite(values).all() else Estimate()
+
+    return measured
+
+
+def best(arms: tuple[str, ...], results: Results, figure: Figure) -> str:
+    """The arm whose mean of a figure is highest: a setting tuned on validation."""
+    return max(arms, key=lambda arm: np.nan_to_num(results.mean(arm, figure).mean, nan=-np.inf))

@@ -1,0 +1,49 @@
+"""Annealing the entropy against holding it, and against letting it fall.
+
+Run:  python -m entropy_rl.experiment --config=configs/lab/closed_loop_anneal.py --workdir=runs/lab
+"""
+
+from configs import countdown_grpo
+from configs.lab import _loops
+from configs.lab._measures import PASS_1, PASS_16, difference
+from entropy_rl.closed_loop.targets import OfInitial
+from entropy_rl.lab.verdicts import Bar, Estimate, Figure, Results, last
+from entropy_rl.ops.schedules import Linear
+from entropy_rl.study import Arm, Study
+
+HOLDS = {"held at 60 %": 0.6, "held at 30 %": 0.3}
+LINE = "linear 100 to 15 %"
+
+
+def over_best_hold(figure: Figure):
+    """The line less the hold that is best on validation."""
+
+    def measured(results: Results) -> Estimate:
+        best = _loops.best(tuple(HOLDS), results, last("validation/pass@1", 3))
+        return results.difference(LINE, best, figure)
+
+    return measured
+
+
+def get_study() -> Study:
+    grpo = countdown_grpo.get_config()
+    line = _loops.looped(grpo, "countdown_annealed", OfInitial(Linear(1.0, 0.15, grpo.steps)))
+    return Study(
+        name="closed_loop_anneal",
+        claim="Entropy that is annealed linearly beats entropy that is held, and keeps pass@k above GRPO's",
+        source="Li et al. 2026 (Entrocraft), https://arxiv.org/abs/2604.26326",
+        rows=(40,),
+        note="Their lever is rejection; here the same self-tuned bonus serves every arm, so that paths alone differ.",
+        bars=(
+            Bar("test pass@1 of the line - of the best hold", over_best_hold(PASS_1), low=0.0),
+            Bar("test pass@16 of the line - GRPO", difference(LINE, "GRPO", PASS_16), low=0.03),
+            Bar("test pass@1 of the line - GRPO", difference(LINE, "GRPO", PASS_1), decisive=False),
+        ),
+        arms=(
+            Arm("GRPO", grpo),
+            *(Arm(name, _loops.held(share)) for name, share in HOLDS.items()),
+            Arm(LINE, line),
+        ),
+        seeds=(0, 1, 2, 3, 4),
+        series=_loops.SERIES,
+    )
