@@ -88,7 +88,7 @@ def test_a_frozen_process_ends_the_other_within_a_minute(bases, tmp_path):
         hosts.wait_until(lambda: last_step(workdir) >= 1, processes[0])
         os.kill(processes[1].pid, signal.SIGSTOP)
         frozen = time.monotonic()
-        assert processes[0].wait(90) in LOST
+        assert processes[0].wait(90) == watchdog.EXIT_CODE  # JAX's service, which could end it otherwise, is its own
         assert time.monotonic() - frozen <= 60
     assert "given no sign of life" in log_of(workdir, 0).read_text()
 
