@@ -9,7 +9,7 @@ from markupsafe import escape
 
 from entropy_rl.lab import report
 from entropy_rl.lab.runs import Run
-from entropy_rl.lab.sections import sections
+from entropy_rl.lab.sections import every_section
 from entropy_rl.lab.seeds import grouped
 
 _ROW, _FRAME = 420, 260  # pixels: of a row of charts, and of what stands around them
@@ -39,13 +39,13 @@ def show(runs: Sequence[report.Path | Run], only: Sequence[str] = ()) -> Shown:
       only: titles of sections, such as "Entropy and reward"; the whole report if empty.
 
     Raises:
-      ValueError: if a folder is no run, or no run has what a section of `only` shows.
+      ValueError: if a folder is no run, or there is no section of that title.
     """
     read = report.as_runs(runs)
-    found = sections(grouped(read))
+    found = every_section(grouped(read))
     titles = [section.title for section in found]
     if unknown := [title for title in only if title not in titles]:
-        raise ValueError(f"no section {', '.join(unknown)} for these runs; they have {', '.join(titles)}")
+        raise ValueError(f"no section is called {', '.join(map(repr, unknown))}; there are {', '.join(titles)}")
     rows = sum(-(-len(section.figures) // 2) for section in found if not only or section.title in only)
     page = report.render(read, "entropy_rl.lab.notebook.show", only=only)
     return Shown(page, _FRAME + _ROW * rows)

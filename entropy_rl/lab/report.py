@@ -20,7 +20,7 @@ from markupsafe import Markup
 from entropy_rl.lab import outcomes, provenance, samples, seeds, story
 from entropy_rl.lab.charts import COLOURS
 from entropy_rl.lab.runs import Run, read_runs
-from entropy_rl.lab.sections import sections
+from entropy_rl.lab.sections import every_section
 from entropy_rl.lab.text import visible
 
 Path = str | os.PathLike[str]
@@ -76,7 +76,8 @@ def render(runs: Sequence[Run], command: str, live: Live | None = None, only: Se
         loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
     groups = seeds.grouped(runs)
-    shown = [section for section in sections(groups) if not only or section.title in only]
+    chosen = [section for section in every_section(groups) if not only or section.title in only]
+    shown = [section for section in chosen if section.figures]
     script, style = (_source(kind) for kind in ("js", "css"))
     results = [outcomes.of_group(group) for group in groups]
     page = environment.get_template("report_template.html").render(
@@ -89,6 +90,7 @@ def render(runs: Sequence[Run], command: str, live: Live | None = None, only: Se
         outcomes=results,
         columns=outcomes.columns(results),
         sections=shown,
+        absent=[section.title for section in chosen if only and not section.figures],
         moments=[] if only else samples.moments([group.runs[0] for group in groups]),
         legend=_legend(),
         provenance=[provenance.rows(run) for run in runs],

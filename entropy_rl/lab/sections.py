@@ -20,9 +20,9 @@ from entropy_rl.lab.panels import (
 from entropy_rl.lab.seeds import Group
 
 
-def sections(groups: Sequence[Group]) -> list[Section]:
-    """Those that at least one of the runs has the metrics for."""
-    found = [
+def every_section(groups: Sequence[Group]) -> list[Section]:
+    """Without figures where no run has the metrics for it."""
+    return [
         progress.section(groups),
         law.section(groups),
         forecast.section(groups),
@@ -34,4 +34,8 @@ def sections(groups: Sequence[Group]) -> list[Section]:
         selection.section(groups),
         health.section(groups),
     ]
-    return [section for section in found if section.figures]
+
+
+def sections(groups: Sequence[Group]) -> list[Section]:
+    """Those that at least one of the runs has the metrics for."""
+    return [section for section in every_section(groups) if section.figures]

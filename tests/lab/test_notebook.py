@@ -27,9 +27,9 @@ def test_a_hostile_name_does_not_leave_its_frame(tmp_path):
     assert shown.count("<iframe") == shown.count("</iframe>") == 1 and "<script" not in shown
 
 
-def test_a_section_that_these_runs_do_not_have_is_named_with_those_that_they_have(tmp_path):
+def test_a_section_that_these_runs_have_nothing_for_says_so_and_a_misspelt_one_is_refused(tmp_path):
     folder = fake_runs.write_run(tmp_path / "a", steps=20)
-    with pytest.raises(
-        ValueError, match="no section The entropy ledger.*they have Entropy and reward, What entropy buys"
-    ):
-        notebook.show([folder], only=["The entropy ledger"])
+    text = page(notebook.show([folder], only=["The entropy ledger"]))
+    assert "<h2>The entropy ledger</h2>" in text and "None of these runs" in text and "<svg" not in text
+    with pytest.raises(ValueError, match="'The ledger'; there are Entropy and reward, What entropy buys"):
+        notebook.show([folder], only=["The ledger"])

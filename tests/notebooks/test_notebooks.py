@@ -53,8 +53,9 @@ def test_a_notebook_runs_whole_and_a_second_time_trains_nothing(name, tmp_path, 
     for value in shown:
         frame = cells.page(value)
         page = html.unescape(re.search(r'srcdoc="([^"]*)"', frame)[1])  # pyright: ignore[reportOptionalSubscript]
-        assert page.startswith("<!doctype html>") and page.count("<svg") >= 1
+        assert page.startswith("<!doctype html>") and ("<svg" in page or "None of these runs" in page)
         assert not re.findall(r".{200}\bnan\b.{20}", page, re.DOTALL)
+    assert sum("&lt;svg" in cells.page(value) for value in shown) > len(shown) / 2
     stamps = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("metrics.jsonl")}
     assert stamps
     cells.run(sources)  # as after a disconnect: what has ended is left as it is
