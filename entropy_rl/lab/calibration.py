@@ -78,7 +78,8 @@ def calibration(confidences: np.ndarray, correct: np.ndarray, bins: int = BINS) 
 def vote_shares(answers: Sequence[Sequence[Hashable]]) -> np.ndarray:
     """[M, n] confidence of a sample by agreement: the share of the other samples that give its answer.
 
-    Leaving the sample itself out keeps a lone answer among n from claiming 1 / n.
+    Leaving the sample itself out keeps a lone answer among n from claiming 1 / n. No answer, "", has no confidence,
+    however many agree on it.
 
     Raises:
       ValueError: if a problem has fewer than 2 samples.
@@ -88,5 +89,5 @@ def vote_shares(answers: Sequence[Sequence[Hashable]]) -> np.ndarray:
     found = []
     for row in answers:
         counts = collections.Counter(row)
-        found.append([(counts[answer] - 1) / (len(row) - 1) for answer in row])
+        found.append([(counts[answer] - 1) / (len(row) - 1) if answer != "" else 0.0 for answer in row])
     return np.array(found)

@@ -35,5 +35,6 @@ def test_certainty_falls_into_the_last_bin_and_more_is_refused():
 
 def test_a_vote_leaves_the_sample_itself_out():
     np.testing.assert_allclose(vote_shares([["a", "a", "b"], ["a", "a", "a"]]), [[0.5, 0.5, 0.0], [1, 1, 1]])
+    np.testing.assert_allclose(vote_shares([["", "", "a"]]), [[0.0, 0.0, 0.0]])
     with pytest.raises(ValueError, match="at least 2 samples"):
         vote_shares([["a"]])
