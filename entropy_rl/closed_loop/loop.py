@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from entropy_rl.closed_loop.controllers import Reading
 from entropy_rl.closed_loop.self_tuning import SelfTuning
-from entropy_rl.closed_loop.targets import UNKNOWN, Moment
+from entropy_rl.closed_loop.targets import UNKNOWN, Budget, Moment
 from entropy_rl.ops.schedules import Controlled
 from entropy_rl.types import Array
 
@@ -120,6 +120,8 @@ def _observe(loop: EntropyLoop, state: LoopState, entropy: Array, error: Array) 
     controller, efforts = loop.controller(state.controller, Reading(entropy, error, target, ahead), loop.actuators)
     settings = {one.name: one.number(efforts.values[place]) for place, one in enumerate(loop.actuators)}
     figures = {"target": target, "entropy": entropy, "saturated": jnp.all(efforts.saturated).astype(jnp.float32)}
+    if isinstance(loop.target, Budget):
+        figures["floor"] = state.floor
     told = loop.controller.figures(controller)
     for name, value in told.items():
         if value.ndim == 0:

@@ -14,7 +14,7 @@ from entropy_rl.ops import schedules
 from entropy_rl.ops.schedules import Controlled
 from entropy_rl.types import Array
 
-WALK = 0.2  # of the first belief's width, that the drift may change per step
+WALK = 0.4  # of the first belief's width, that the drift may change per step
 
 
 @flax.struct.dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import jax
 import numpy as np
 
 from entropy_rl.closed_loop.loop import EntropyLoop, OfDifficulty, OfTask, numbers, observe
+from entropy_rl.closed_loop.targets import Budget
 from entropy_rl.ops import schedules
 from entropy_rl.parallel.rows import settled
 from entropy_rl.problem import Problem
@@ -19,6 +21,7 @@ from entropy_rl.training.responses import Response, unit_entropy
 from entropy_rl.types import Array, TrainState
 
 Readings = Mapping[str, tuple[float, float]]  # (entropy, standard error) in nats, by the loop's name
+RECENT = 10  # points of the run whose mean is where it stands now
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +50,40 @@ class Keeper:
         measured = {name: (np.float32(mean), np.float32(error)) for name, (mean, error) in readings.items()}
         states, figures = settled(self._observe(self._loops, state.controllers, measured))
         return Observed(states, numbers(states), {name: float(v) for name, v in jax.device_get(figures).items()})
+
+    def advised(
+        self, state: TrainState, measured: Mapping[str, float], points: Sequence[Sequence[float]]
+    ) -> TrainState:
+        """The state with the floors of its budgets where the forecast of this step puts them.
+
+        Args:
+          measured: metrics of the step; without a forecast nothing changes.
+          points: (step, entropy, accuracy) of the run so far.
+        """
+        budgets = [loop for loop in self._loops if isinstance(loop.target, Budget)]
+        if not budgets or "forecast/ceiling" not in measured:
+            return state
+        _, entropy, accuracy = np.mean(points[-RECENT:], axis=0)
+        controllers = dict(state.controllers)
+        for loop in budgets:
+            known = controllers[loop.name]
+            floor = worthwhile(entropy, accuracy, measured["forecast/ceiling"], float(loop.target.ceiling_share))
+            placed = jax.device_put(np.float32(floor), known.floor.sharding)
+            controllers[loop.name] = dataclasses.replace(known, floor=placed)
+        return dataclasses.replace(state, controllers=controllers)
+
+
+def worthwhile(entropy: float, accuracy: float, ceiling: float, share: float) -> float:
+    """The entropy at which the law through the present point reaches a share of the forecast's ceiling, nats.
+
+        R = ceiling - a (exp(H) - 1),   a = (ceiling - accuracy) / (exp(entropy) - 1)
+
+    With nothing left to buy it is the present entropy.
+    """
+    left = ceiling - accuracy
+    if left <= (1.0 - share) * ceiling:
+        return entropy
+    return math.log1p((1.0 - share) * ceiling * math.expm1(entropy) / left)
 
 
 def readings(loops: Sequence[EntropyLoop], responses: Sequence[Response], problems: Sequence[Problem]) -> Readings:

@@ -169,6 +169,7 @@ def conclude(session: Session, clock: metrics.Stopwatch) -> None:
     session.forecaster.add(session.step, measured)
     if session.is_due(config.evaluation.every):
         measured |= session.forecaster.figures()
+        session.state = session.closed_loop.advised(session.state, measured, session.forecaster.state()["points"])
     if pending["samples"]:
         session.writers.write_samples(pending["samples"])
         session.display.show_samples(pending["samples"])

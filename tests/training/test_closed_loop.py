@@ -13,7 +13,7 @@ import pytest
 from entropy_rl import training
 from entropy_rl.closed_loop.loop import EntropyLoop, OfDifficulty, OfTask, start
 from entropy_rl.closed_loop.on_off import OnOff
-from entropy_rl.closed_loop.targets import InNats, OfInitial
+from entropy_rl.closed_loop.targets import Budget, InNats, OfInitial
 from entropy_rl.config import Config
 from entropy_rl.controls.difficulty_bonus import DifficultyBonus
 from entropy_rl.controls.entropy_bonus import EntropyBonus
@@ -24,7 +24,7 @@ from entropy_rl.ops.schedules import Controlled
 from entropy_rl.problem import Problem
 from entropy_rl.tasks.mixture import LABEL
 from entropy_rl.training import learner
-from entropy_rl.training.closed_loop import Keeper, readings
+from entropy_rl.training.closed_loop import Keeper, readings, worthwhile
 from entropy_rl.training.responses import Response, unit_entropy
 from entropy_rl.training.update import compiled_update
 from tests.policies import TINY, example_experience, tiny_params
@@ -129,6 +129,23 @@ def test_the_standard_error_is_that_of_a_ratio_over_prompts():
     assert mean == pytest.approx(9 / 14)
     left = np.array([4 - 4 * 9 / 14, 2 - 8 * 9 / 14, 3 - 2 * 9 / 14])
     assert error == pytest.approx(np.sqrt((left**2).sum() * 3 / 2) / 14)
+
+
+def test_a_forecast_sets_the_floor_of_a_budget():
+    # R = .8 - a (exp(H) - 1) through (.3, .5) has a = .3 / .34986; it reaches .95 * .8 = .76 where exp(H) - 1 = .04 / a
+    assert worthwhile(0.3, 0.5, 0.8, 0.95) == pytest.approx(np.log1p(0.04 * np.expm1(0.3) / 0.3))
+    assert worthwhile(0.3, 0.79, 0.8, 0.95) == 0.3  # nothing left to buy
+    loop = dataclasses.replace(HOLD, target=Budget(steps=100))
+    keeper, state = Keeper((loop,)), learner.new_state(tiny_params(), AdamW(), False, 0, start((loop,)))
+    points = [[float(step), 0.3, 0.5] for step in range(30)]
+    assert keeper.advised(state, {}, points) is state
+    advised = keeper.advised(state, {"forecast/ceiling": 0.8}, points)
+    assert advised.controllers["entropy"].floor == pytest.approx(worthwhile(0.3, 0.5, 0.8, 0.95))
+    figures = [
+        keeper.observe(advised, {"entropy": (0.3, 0.01)}).figures[f"controller/entropy/{n}"]
+        for n in ("floor", "target")
+    ]
+    assert figures[0] < figures[1] < 0.3
 
 
 def broken(**changes: object) -> Config:
