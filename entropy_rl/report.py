@@ -29,6 +29,7 @@ _COLUMN = flags.DEFINE_multi_string(
     "column", [], "Of a log of another trainer: OURS=THEIRS, such as entropy/token_mean=my_entropy; may be repeated."
 )
 _EVERY = flags.DEFINE_float("every", 10.0, "With --follow: seconds between two looks at the runs.", lower_bound=0.1)
+REST = 9.0  # seconds of rest for each of work, as the runs that are followed may want the same processor
 
 
 def main(argv: Sequence[str]) -> None:
@@ -60,12 +61,19 @@ def _columns(pairs: Sequence[str]) -> dict[str, str]:
 def _follow(paths: Sequence[str], command: str, columns: Mapping[str, str]) -> list[Run]:
     """Writes the report at each change; the last one no longer asks the page to look again."""
     runs: list[Run] = []
+    cost = 0.0  # seconds of the last page
+
+    def pause(seconds: float) -> None:
+        time.sleep(max(seconds, REST * cost))
+
     with rich.live.Live(console=rich.console.Console(stderr=True), auto_refresh=False, transient=True) as screen:
         try:
-            for runs, ended in changes(paths, _EVERY.value, time.sleep, columns):
+            for runs, ended in changes(paths, _EVERY.value, pause, columns):
+                began = time.monotonic()
                 live = None if ended else Live(_EVERY.value, datetime.datetime.now())
                 write_report(runs, _OUTPUT.value, command, live)
                 screen.update(rich.text.Text(summary(runs)), refresh=True)
+                cost = time.monotonic() - began
         except KeyboardInterrupt:
             if not runs:
                 raise
