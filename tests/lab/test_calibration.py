@@ -28,7 +28,7 @@ def test_a_policy_that_is_right_as_often_as_it_says_is_calibrated():
 
 
 def test_certainty_falls_into_the_last_bin_and_more_is_refused():
-    assert calibration(np.ones((1, 2)), np.ones((1, 2), bool)).error == 0.0
+    assert calibration(np.ones((1, 2)), np.array([[True, False]])).error == 0.5
     with pytest.raises(ValueError, match="they are probabilities"):
         calibration(np.full((1, 1), 1.5), np.ones((1, 1), bool))
 

@@ -47,8 +47,14 @@ def test_no_forecast_is_above_the_highest_reward_or_below_none():
     steep = np.clip(0.1 + 0.02 * STEPS, 0, 1)
     found = early(steep)
     assert found.high.max() <= 1.0 and found.low.min() >= 0.0 and found.ceiling_interval[1] <= 1.0
-    doubled = early(2 * steep, highest=2.0)
-    np.testing.assert_allclose(doubled.rewards, 2 * found.rewards, rtol=0.02)  # the unit does not matter
+    percent = early(100 * steep, highest=100.0)
+    np.testing.assert_allclose(percent.rewards, 100 * found.rewards, rtol=1e-3)  # the unit does not matter
+
+
+def test_a_run_that_has_told_nothing_yet_may_still_go_far():
+    flat = 0.2 + 0.02 * np.random.default_rng(0).normal(size=240)
+    found = forecast.forecast(STEPS[:20], np.full(20, 0.5), flat[:20], STEPS[20:])
+    assert found.ceiling > 0.4 and found.ceiling_interval[1] > 0.9 and abs(found.rewards[0] - 0.2) < 0.05
 
 
 def test_the_same_steps_give_the_same_forecast():

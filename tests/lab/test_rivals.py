@@ -1,5 +1,7 @@
 """The curve that made the points is named, or it is said that nothing can be told."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,16 @@ def test_more_parameters_alone_do_not_win():
     found = rivals.compare(STEPS, ENTROPIES, 1.3 - 0.4 * np.exp(ENTROPIES) + NOISE)
     assert found["parabola in H"].rmse <= found["line in H"].rmse
     assert "closer" not in found.verdict
+
+
+def test_a_rival_with_the_smaller_error_but_the_worse_aic_is_not_called_closer():
+    found = rivals.compare(STEPS, ENTROPIES, 0.9 - 0.7 * ENTROPIES + NOISE).fits
+    resampled = fits.blocks(240, 50, seed=0, block=14)
+    worse = [dataclasses.replace(fit, residuals=np.full(240, 0.1), rmse=0.1, aic=0.0) for fit in found[:2]]
+    closer = dataclasses.replace(found[2], residuals=np.zeros(240), rmse=0.0, aic=-1.0)
+    said = lambda rival: rivals.verdict([*worse, rival], resampled, 0.9, spread=0.8)  # noqa: E731
+    assert "closer: parabola in H" in said(closer)
+    assert "closer" not in said(dataclasses.replace(closer, aic=1.0))
 
 
 def test_smoothed_noise_counts_as_few_independent_residuals():
