@@ -57,7 +57,7 @@ ERROR = of_loop(lambda loop: abs(loop.error))
 WANDERING = of_loop(lambda loop: loop.wandering)
 OFF_TRACK = of_loop(lambda loop: loop.off_track)
 SETTLED = of_loop(lambda loop: (loop.settled or np.inf) / loop.steps[-1])
-SATURATED = of_loop(lambda loop: np.mean([actuator.saturated for actuator in loop.actuators]))
+SATURATED = of_loop(lambda loop: loop.saturated)
 FLAGGED = of_loop(lambda loop: float(bool(loop.out_of_reach)))
 
 

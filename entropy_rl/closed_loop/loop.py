@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -116,7 +117,7 @@ def _observe(loop: EntropyLoop, state: LoopState, entropy: Array, error: Array) 
     entropy = jnp.maximum(entropy, 1e-6)  # of a policy that is sure of everything; its logarithm is taken
     moment = Moment(state.step, initial, jnp.where(first, initial, state.target), state.floor)
     target = loop.target(moment)
-    ahead = loop.target(moment.replace(step=state.step + 1, previous=target))
+    ahead = loop.target(dataclasses.replace(moment, step=state.step + 1, previous=target))
     controller, efforts = loop.controller(state.controller, Reading(entropy, error, target, ahead), loop.actuators)
     settings = {one.name: one.number(efforts.values[place]) for place, one in enumerate(loop.actuators)}
     figures = {"target": target, "entropy": entropy, "saturated": jnp.all(efforts.saturated).astype(jnp.float32)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import flax.struct
@@ -56,7 +57,7 @@ class ProportionalIntegral:
         outward = ((wish > jnp.sum(most)) & (error > 0)) | ((wish < jnp.sum(least)) & (error < 0))
         asked = allocation.in_sequence(wish, alike, least, most)
         made = allocation.slewed(asked, state.efforts, self.slew)
-        return Memory(jnp.where(outward, state.integral, summed), made), asked.replace(values=made)
+        return Memory(jnp.where(outward, state.integral, summed), made), dataclasses.replace(asked, values=made)
 
     def figures(self, state: Memory) -> dict[str, Array]:
         return {"integral": state.integral}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import flax.struct
@@ -76,7 +77,9 @@ class SelfTuning:
         asked = share(wish, gains, least, most)
         made = allocation.slewed(asked, belief.efforts, self.slew)
         acting = self.lag * belief.acting + (1.0 - self.lag) * made
-        return belief.replace(efforts=made, acting=acting, seen=belief.seen + 1), asked.replace(values=made)
+        return dataclasses.replace(belief, efforts=made, acting=acting, seen=belief.seen + 1), dataclasses.replace(
+            asked, values=made
+        )
 
     def _predicted(self, state: Belief) -> Belief:
         """One step on: h moves as believed, and everything becomes less certain."""
@@ -85,7 +88,8 @@ class SelfTuning:
         walk = jnp.concatenate([jnp.array([0.005, WALK * self.drift]), jnp.full(size - 2, 0.03 * self.gain)])
         covariance = step @ state.covariance @ step.T + jnp.diag(walk**2)
         started = state.seen > 0
-        return state.replace(
+        return dataclasses.replace(
+            state,
             mean=jnp.where(started, step @ state.mean, state.mean),
             covariance=jnp.where(started, covariance, state.covariance),
         )
@@ -96,7 +100,9 @@ class SelfTuning:
         surprise = jnp.log(reading.entropy) - state.mean[0]
         weight = state.covariance[:, 0] / (state.covariance[0, 0] + noise)  # [2 + n]
         covariance = state.covariance - jnp.outer(weight, state.covariance[0])
-        return state.replace(mean=state.mean + weight * surprise, covariance=0.5 * (covariance + covariance.T))
+        return dataclasses.replace(
+            state, mean=state.mean + weight * surprise, covariance=0.5 * (covariance + covariance.T)
+        )
 
     def _trusted(self, gains: Array) -> Array:
         """[n] Gains that may be divided by: an actuator never works backwards, and never hardly at all."""

@@ -177,8 +177,8 @@ class Controlled(_Number):
 
     def reach(self) -> tuple[Array, Array]:
         """The smallest and the largest effort."""
-        ends = self.effort(jnp.float32(self.low)), self.effort(jnp.float32(self.high))
-        return ends if self.raises else ends[::-1]
+        low, high = self.effort(jnp.float32(self.low)), self.effort(jnp.float32(self.high))
+        return (low, high) if self.raises else (high, low)
 
     def _scale(self) -> Array:
         return jnp.maximum(self.high - self.rest, self.rest - self.low) * (1.0 if self.raises else -1.0)

@@ -46,12 +46,13 @@ def test_a_proportional_integral_controller_adds_up_errors():
 
 def test_the_integral_stands_still_at_an_end():
     controller = ProportionalIntegral(1.0, 1.0)
-    state, errors = controller.start((BONUS,)), [1.5] * 10 + [-0.1]
+    state, errors, ends = controller.start((BONUS,)), [1.5] * 10 + [-0.1], []
     for error in errors:
         reading = Reading(jnp.float32(2.0 - error), jnp.float32(0.0), jnp.float32(2.0), jnp.float32(2.0))
         state, efforts = controller(state, reading, (BONUS,))
-    assert float(state.integral) < 1.6  # ten times 1.5 without it
-    assert not efforts.saturated[0]
+        ends.append(bool(efforts.saturated[0]))
+    assert ends == [True] * 10 + [False]  # a sum of 15 would still be beyond its end
+    assert float(state.integral) == pytest.approx(-0.1)
 
 
 def test_aepos_temperature_is_one_of_two():

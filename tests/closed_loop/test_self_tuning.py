@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ from tests.closed_loop.process import BONUS, Process
 STEPS = 240
 
 
-def loop(target: object, *actuators: Controlled, **fields: object) -> EntropyLoop:
+def loop(target: Any, *actuators: Controlled, **fields: Any) -> EntropyLoop:
     return EntropyLoop(target=target, actuators=actuators or (BONUS,), controller=SelfTuning(**fields))
 
 

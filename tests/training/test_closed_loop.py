@@ -86,7 +86,7 @@ def test_a_number_that_a_loop_moves_is_the_number_of_the_loss_and_compiles_nothi
         state, _ = step(state, experience, LOSS, AdamW(), key)
         jax.tree.map(np.testing.assert_array_equal, state.params, expected.params)
     assert step._cache_size() == 1  # pyright: ignore[reportAttributeAccessIssue]
-    assert keeper._observe._cache_size() == 1  # pyright: ignore
+    assert keeper._observe._cache_size() == 1  # pyright: ignore[reportAttributeAccessIssue, reportFunctionMemberAccess]
 
 
 def response(length: int, entropy: float, right: bool) -> Response:
