@@ -108,10 +108,8 @@ class _Run:
         self.config = concrete_config(config, mesh)
         self.mesh = mesh
         self.engine = make_engine(self.config, mesh) if engine is None else engine
-        self.placement = learner.place(
-            mesh, self.config.policy, config.optimizer, config.reference is not None, config.with_critic,
-            loops.start(config.closed_loop),
-        )  # fmt: skip
+        beside = config.reference is not None, config.with_critic, loops.start(config.closed_loop)
+        self.placement = learner.place(mesh, self.config.policy, config.optimizer, *beside)
         self.state = self.placement.state
         self.params = learner.policy_params(self.state)
         self.rollout_params = self._published()

@@ -99,6 +99,7 @@ def test_a_rollout_matches_hand_computation():
         "reward/zero_variance_groups": 0.5, "reward/undecided": 0.0, "reward/component/format": 1 / 3,
         "entropy/token_mean": (0.9 + 0.9 + 0.4 + 0.4) / 8, "entropy/sequence_mean": (0.3 + 0.9 + 0.2 + 0.2) / 4,
         "entropy_unit/token_mean": 0.65, "entropy_unit/sequence_mean": 0.8,
+        "entropy_unit/standard_error": 0.25,  # prompts have 3.6 and 1.6 nats in 4 tokens each: sqrt(2 (1 + 1)) / 8
         "response/length_mean": 2.0, "response/length_max": 3.0, "response/truncated": 0.25,
     }  # fmt: skip
     assert measured == pytest.approx(expected)
