@@ -59,12 +59,20 @@ def make_scale(values: Iterable[np.ndarray], axis: Axis, start: float, end: floa
     if axis.log:
         return _log_scale(low, max(high, low * 1.01), start, end)
     if high - low <= 1e-9 * max(abs(low), abs(high), 1e-9):  # one value: give it air
-        low, high = low - (abs(low) * 0.1 or 0.5), high + (abs(high) * 0.1 or 0.5)
+        low, high = _aired(low, axis)
     step = nice_step((high - low) / most_ticks)
     low = low if axis.low is not None else math.floor(low / step + 1e-9) * step
     high = high if axis.high is not None else math.ceil(high / step - 1e-9) * step
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return Scale(low, high, start, end, False, tuple(i * step for i in range(first, last + 1)))
+
+
+def _aired(value: float, axis: Axis) -> tuple[float, float]:
+    """Ends around a single value: what is zero throughout is at the bottom, as shares and entropies are not below."""
+    if axis.high is not None:
+        return axis.high - (abs(value) * 0.2 or 1.0), axis.high
+    low = axis.low if axis.low is not None else value - abs(value) * 0.1
+    return low, value + (abs(value) * 0.1 or 1.0)
 
 
 def nice_step(step: float) -> float:
@@ -77,7 +85,7 @@ def tick_text(value: float, axis: Axis) -> str:
     """A number for an axis: no more digits than it has, thousands apart, percent where the axis counts in percent."""
     value = 0.0 if abs(value) < 1e-12 else value
     if axis.percent:
-        return f"{value * 100:.6g} %"
+        return f"{value * 100:.6g} %".replace("-", "−")
     if value and (abs(value) < 1e-3 or abs(value) >= 1e6):
         mantissa, exponent = f"{value:.3e}".split("e")
         mantissa = mantissa.rstrip("0").rstrip(".")

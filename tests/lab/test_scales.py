@@ -54,3 +54,19 @@ def test_tick_labels_show_no_more_digits_than_the_number_has(value, axis, text):
 def test_what_lies_beyond_an_axis_is_moved_to_its_end():
     scale = scales.make_scale([np.array([1.0])], Axis("x", log=True, low=0.1, high=10.0), 0.0, 100.0)
     np.testing.assert_allclose(scale.clipped(np.array([-1.0, 1.0, 1e9])), [0.0, 50.0, 100.0], atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("value", "axis", "ends"),
+    [(0.0, Axis("x"), (0.0, 1.0)), (0.0, Axis("x", low=0.0), (0.0, 1.0)), (0.0, Axis("x", percent=True), (0.0, 1.0))],
+)
+def test_what_is_zero_throughout_stands_at_the_bottom(value, axis, ends):
+    scale = scales.make_scale([np.full(3, value)], axis, 0.0, 100.0)
+    assert (scale.low, scale.high) == ends
+
+
+def test_one_value_lies_between_its_ends_and_a_fixed_end_stays():
+    free = scales.make_scale([np.array([-3.0])], Axis("x"), 0.0, 100.0)
+    assert free.low < -3.0 < free.high
+    fixed = scales.make_scale([np.array([5.0])], Axis("x", low=0.0), 0.0, 100.0)
+    assert fixed.low == 0.0 and fixed.high >= 5.0
