@@ -48,7 +48,7 @@ class SelfTuning:
       lag: share of the last step's push that is still felt in this one; .65 is four Adam updates of momentum .9.
       gain: what is believed of every actuator at the start: change of log entropy per step at full effort. Too much is
         safe, for it makes the loop slow until it knows better.
-      drift: standard deviation of the drift at the start; of its walk per step, a tenth of it.
+      drift: standard deviation of the drift at the start; that of its walk per step is WALK of it.
       slew: the most that an effort changes per step.
       split: share the work by sensitivity, instead of one actuator after the other.
     """
