@@ -134,12 +134,11 @@ def _step(given: Any, shape: _Shape, carry: tuple[Array, Any], number: Array) ->
             rewards.reshape(-1), jnp.ones(states.shape, bool), shape.group_size
         )
     rows = functools.partial(_rows, states=states, group_size=shape.group_size)
-    whole = _stats(advantages, logprobs, entropies, shape.group_size, answer_worth)
-    whole = dataclasses.replace(
-        whole,
-        reference_logprobs=score(reference)[0],
-        proxy_logprobs=proxy.min_p_logprobs(jax.nn.log_softmax(rows(logits)), tokens),
-    )
+    extra = {
+        "reference_logprobs": score(reference)[0],
+        "proxy_logprobs": proxy.min_p_logprobs(jax.nn.log_softmax(rows(logits)), tokens),
+    }
+    whole = _stats(advantages, logprobs, entropies, shape.group_size, answer_worth, extra)
     scale = learning_rate * shape.tree.prompts * shape.tree.depth  # from the token mean to the sum over G
 
     def epoch(logits: Array, index: Array) -> tuple[Array, tuple[Array, ...]]:
@@ -177,7 +176,9 @@ def _turned(loops: tuple[EntropyLoop, ...], states: Any, entropies: Array) -> tu
     return loop.observe(loops, states, {one.name: (entropies.mean(), error) for one in loops})
 
 
-def _stats(advantages: Array, logprobs: Array, entropies: Array, group_size: int, worth: Array) -> TokenStats:
+def _stats(
+    advantages: Array, logprobs: Array, entropies: Array, group_size: int, worth: Array, extra: dict[str, Array]
+) -> TokenStats:
     return TokenStats(
         logprobs=logprobs,
         old_logprobs=logprobs,
@@ -189,6 +190,7 @@ def _stats(advantages: Array, logprobs: Array, entropies: Array, group_size: int
         sample_ids=jnp.arange(len(logprobs), dtype=jnp.uint32),
         group_size=group_size,
         correct=(worth > 0).reshape(-1),
+        **extra,
     )
 
 
