@@ -13,7 +13,7 @@ from entropy_rl.lab.charts import Line
 from entropy_rl.lab.scales import Axis
 from entropy_rl.lab.verdicts import Results
 
-POINTS = 50  # of a line: the file stays small enough to be kept with its figures
+POINTS, ALL_POINTS = 50, 1000  # of a line, and of all lines: the file stays small enough to be kept with its figures
 SMOOTHED = 60  # values from which on a metric is drawn as a moving mean: it is measured at every step
 ROW, SWATCH, LETTER = 20, 18, 7.0
 _STYLE = pathlib.Path(__file__).with_name("report.css")
@@ -26,7 +26,8 @@ def draw(results: Results, series: Sequence[str], title: str) -> str:
       series: names of metrics, at most one panel each.
       title: read out in the place of the picture.
     """
-    panels = [panel for key in series if (panel := _panel(results, key)) is not None]
+    most = min(POINTS, ALL_POINTS // max(len(series) * len(results.runs), 1))
+    panels = [panel for key in series if (panel := _panel(results, key, most)) is not None]
     if not panels:
         return ""
     arms = list(results.runs)
@@ -50,13 +51,13 @@ def draw(results: Results, series: Sequence[str], title: str) -> str:
     return str(frame.format(width=width, height=height, title=title, style=style, panels=drawn, rows=rows))
 
 
-def _panel(results: Results, key: str) -> str | None:
+def _panel(results: Results, key: str, most: int) -> str | None:
     lines = []
     for index, arm in enumerate(results.runs):
         band = seeds.band([_smooth(run.series(key)) for run in results.of(arm)])
         if len(band.x):
             line = Line(index, band.x, band.y, label=_label(results, arm), low=band.low, high=band.high)
-            lines.append(line.kept(_spread(len(band.x))))
+            lines.append(line.kept(_spread(len(band.x), most)))
     if not lines:
         return None
     # As a file the drawing has no pointer: what only serves the hover is left out.
@@ -74,8 +75,8 @@ def _smooth(series: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarr
     return (steps, fits.smooth(values)) if len(steps) >= SMOOTHED else series
 
 
-def _spread(count: int) -> np.ndarray:
-    return np.unique(np.linspace(0, count - 1, min(count, POINTS)).round().astype(int))
+def _spread(count: int, most: int) -> np.ndarray:
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
 
 
 def _legend(arms: list[str], names: list[str], width: int) -> list[Markup]:
