@@ -20,7 +20,8 @@ def get_study() -> Study:
         rows=(34,),
         note="Tokens of the base's own right answers to which it gave 10 to 30 %; alive: what still has at least 1 %. "
         "The lab asks for 1 to 10 %, but this base gives its choices of operands and operators .2 to .6: a first run "
-        "found one token of 1,078 there, and the band was widened before the others. Twice as many is the lab's bar.",
+        "found one token of 1,078 there (and showed its survival); the band was widened before the others. Twice as "
+        "many is the lab's bar.",
         bars=(
             Bar("survivors after 240 steps, Lp-Reg over GRPO", ratio("Lp-Reg", "GRPO", SURVIVAL), low=2.0),
             Bar("survivors after 240 steps, GRPO", mean("GRPO", SURVIVAL), high=0.5),

@@ -80,8 +80,8 @@ def joined(hosts: Hosts = Hosts(), orderly: Sequence[int] = (0,)) -> Iterator[No
     """Finds the other processes, watches over them while the block runs, and parts from them.
 
     An error in the block ends the process at once, for the others wait for it; they are told why. Exit codes: that of
-    the error, or of the Departure; watchdog.EXIT_CODE (75) if another process was lost or failed, after which the same command resumes; 134
-    if the first process, which holds JAX's own service, was killed: JAX then ends the others itself.
+    the error, or of the Departure; watchdog.EXIT_CODE (75) if another process was lost or failed, after which the same
+    command resumes; 134 if the first process, which holds JAX's own service, was killed: JAX then ends the others.
 
     Args:
       orderly: codes of SystemExit with which all processes end alike.

@@ -75,7 +75,7 @@ class Watchdog:
         self._linger()
 
     def told(self) -> tuple[str, int] | None:
-        """Why another process ended and the exit code for it, if it said so: whoever is left meets but a closed socket."""
+        """Why another process ended, and its exit code, if it said so: who is left meets but a closed socket."""
         with contextlib.suppress(Exception):
             return self._failure(self._all("failed"))
         return None

@@ -130,7 +130,7 @@ class Checkpoints:
             )
 
     def measure(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Adds what was measured of a step after it was saved, so that it may be the best; once, and again is harmless."""
+        """Adds what was measured of a step after it was saved, so that it may be the best; again is harmless."""
         best = None if self._best_metric is None else metrics.get(self._best_metric)
         if best is None:
             return

@@ -197,7 +197,7 @@ def test_a_process_that_never_answers_is_not_waited_for_forever(monkeypatch):
     while not stop._agreed.is_set():
         assert time.monotonic() < started + 10
         stop.point()  # nobody agreed, so nobody leaves
-    assert 0.4 <= time.monotonic() - started
+    assert time.monotonic() - started >= 0.4
     late = Stop(Notices(texts, 1, 2))  # it finds a notice and both points, and that it is too late
     assert late._agreed.wait(10) and late.received and "point/1" in texts
     for one in (stop, late):
