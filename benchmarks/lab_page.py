@@ -22,7 +22,7 @@ from entropy_rl.lab import verdicts
 from entropy_rl.lab.verdicts import Results
 from entropy_rl.training import study_results
 
-CHECK = flags.DEFINE_bool("check", False, "Change nothing.")
+CHECK = flags.DEFINE_bool("check", False, "Change nothing.", allow_override=True)
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PAGE, RESULTS = ROOT / "docs/lab.md", ROOT / "benchmarks/results/lab"

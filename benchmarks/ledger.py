@@ -1,6 +1,6 @@
 """What the entropy ledger costs: whole training steps without one, with the default and with the full one, interleaved.
 
-Run:  python benchmarks/ledger.py --config=countdown_grpo --rounds=8
+Run:  python benchmarks/ledger.py --preset=countdown_grpo --rounds=8
 
 Prints a table and one JSON line. A round is as many steps of each run as lie between two default entries, so that each
 round of it has one; the full ledger has an entry in every step, of all of its rows. The runs are equal but for their
@@ -24,8 +24,8 @@ from entropy_rl.config import Config
 from entropy_rl.phases import Ledger
 from entropy_rl.training import loop, session
 
-CONFIG = flags.DEFINE_string("config", "countdown_grpo", "Of the runs.")
-BASES = flags.DEFINE_string("bases", "", "Folder of cached warm starts; a temporary one by default.")
+PRESET = flags.DEFINE_string("preset", "countdown_grpo", "Of the runs.")
+BASES = flags.DEFINE_string("warm_starts", "", "Folder of cached warm starts; a temporary one by default.")
 LIMIT = 0.05  # of a step
 LEDGERS = {"off": Ledger(every=0), "default": Ledger(), "full": Ledger(every=1, rows=0)}
 COLUMNS = "ledger", "step, cpu-s", "added, cpu-s", "share", "limit"
@@ -73,7 +73,7 @@ def main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments {argv[1:]}")
     clock.pin(options.THREADS.value, options.CORE.value)
-    config = presets.load_config(CONFIG.value)
+    config = presets.load_config(PRESET.value)
     with tempfile.TemporaryDirectory() as folder:
         bases = BASES.value or f"{folder}/bases"
         found = shares(measure(config, pathlib.Path(folder), bases, options.ROUNDS.value))
@@ -81,7 +81,7 @@ def main(argv: Sequence[str]) -> None:
         [name, f"{of['step']:.4f}", f"{of['added']:+.4f}", f"{of['share']:+.1%}", f"{LIMIT:.0%}" * (name == "default")]
         for name, of in found.items()
     ]
-    figures = {"benchmark": "ledger", "config": CONFIG.value, "limit": LIMIT, "unit": clock.unit()}
+    figures = {"benchmark": "ledger", "config": PRESET.value, "limit": LIMIT, "unit": clock.unit()}
     figures |= {"threads": options.THREADS.value, "rounds": options.ROUNDS.value, "ledgers": found}
     figures["default"] = dataclasses.asdict(LEDGERS["default"])
     record.emit(record.table(COLUMNS, rows), figures, options.SAVE.value)

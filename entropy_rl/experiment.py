@@ -25,8 +25,8 @@ _CONFIG = flags.DEFINE_string(
 )
 _WORKDIR = flags.DEFINE_string("workdir", "runs/lab", "Folder of the studies' runs and bases.", allow_override=True)
 _RESULTS = flags.DEFINE_string("results", "", "Folder for the figures as JSON; 'results' in the workdir by default.")
-_ONLY = flags.DEFINE_multi_string(
-    "only", [], "An arm to run, repeatable, or several by commas; all by default. The verdict needs all."
+_ARMS = flags.DEFINE_multi_string(
+    "arm", [], "An arm to run, repeatable, or several by commas; all by default. The verdict needs all."
 )
 _SEEDS = flags.DEFINE_list("seeds", [], "Seeds to run; all by default.")
 _SHARD = flags.DEFINE_string("shard", "0/1", "i/n: this process makes every n-th run from the i-th, counted from 0.")
@@ -44,7 +44,7 @@ def main(argv: Sequence[str]) -> None:
         for study in studies.values():
             study.validate()
         for name, study in studies.items():
-            if not _JUDGE_ONLY.value:
+            if not _JUDGE_ARMS.value:
                 _make(study)
             _judge(study, name)
 
@@ -87,7 +87,7 @@ def _judge(study: Study, named: str) -> None:
 def _arms(study: Study) -> list[str]:
     """As they were named; a name may hold a comma itself."""
     known = {arm.name for arm in study.arms}
-    return [name for text in _ONLY.value for name in ([text] if text in known else text.split(","))]
+    return [name for text in _ARMS.value for name in ([text] if text in known else text.split(","))]
 
 
 def _shard() -> tuple[int, int]:

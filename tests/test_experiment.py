@@ -43,7 +43,7 @@ def file(tmp_path) -> pathlib.Path:
 
 def command(workdir: pathlib.Path, **values) -> None:
     flags.FLAGS.mark_as_parsed()
-    settings = {"results": "", "only": [], "seeds": [], "shard": "0/1", "judge_only": False}
+    settings = {"results": "", "arm": [], "seeds": [], "shard": "0/1", "judge_only": False}
     with flagsaver.flagsaver(workdir=str(workdir), **(settings | values)):
         experiment.main(["experiment"])
 
@@ -64,10 +64,10 @@ def test_several_studies_are_run_in_their_order(file, tmp_path):
 
 def test_arms_are_named_one_by_one_or_by_commas_and_may_hold_one(file, tmp_path):
     file.write_text(STUDY.replace('Arm("b"', 'Arm("b, the second"').replace('mean("b"', 'mean("b, the second"'))
-    command(tmp_path / "one", config=str(file), only=["b, the second"], seeds=["0"])
+    command(tmp_path / "one", config=str(file), arm=["b, the second"], seeds=["0"])
     assert [path.parent.name for path in (tmp_path / "one/pool").glob("*/seed0")] == ["two"]
     file.write_text(STUDY)
-    command(tmp_path / "both", config=str(file), only=["a,b"], seeds=["1"])
+    command(tmp_path / "both", config=str(file), arm=["a,b"], seeds=["1"])
     assert sorted(path.parent.name for path in (tmp_path / "both/pool").glob("*/seed1")) == ["one", "two"]
 
 
@@ -80,7 +80,7 @@ def test_nothing_is_run_where_only_a_judgement_is_asked_for(file, tmp_path):
 @pytest.mark.parametrize(
     ("values", "named"),
     [
-        ({"only": ["c"]}, "example has a, b"),
+        ({"arm": ["c"]}, "example has a, b"),
         ({"seeds": ["one"]}, "'one' is no whole number"),
         ({"shard": "2"}, "is no whole number"),
         ({"config": None}, "--config is missing"),

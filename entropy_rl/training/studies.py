@@ -48,7 +48,7 @@ class Choice:
         if not 0 <= place < of:
             raise ValueError(f"--shard={place}/{of}: write i/n with 0 <= i < n, such as 0/2 and 1/2")
         for flag, asked, known in (
-            ("only", self.only, [arm.name for arm in study.arms]),
+            ("arm", self.only, [arm.name for arm in study.arms]),
             ("seeds", self.seeds, list(study.seeds)),
         ):
             unknown = [str(name) for name in asked if name not in known]

@@ -90,7 +90,7 @@ def test_arms_seeds_and_shards_can_be_chosen(tmp_path):
 @pytest.mark.parametrize(
     ("choice", "named"),
     [
-        (Choice(only=["c"]), "--only=c, but example has a, b"),
+        (Choice(only=["c"]), "--arm=c, but example has a, b"),
         (Choice(seeds=[7]), "--seeds=7, but example has 0, 1, 2"),
         (Choice(shard=(2, 2)), "--shard=2/2"),
     ],
