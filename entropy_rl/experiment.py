@@ -44,7 +44,7 @@ def main(argv: Sequence[str]) -> None:
         for study in studies.values():
             study.validate()
         for name, study in studies.items():
-            if not _JUDGE_ARMS.value:
+            if not _JUDGE_ONLY.value:
                 _make(study)
             _judge(study, name)
 
