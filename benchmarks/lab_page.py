@@ -48,6 +48,9 @@ repeat them; what holds here need not hold at 7B, and the other way round.
 * The verdict: *reproduces* if every bar is met, *partly* if some are, *does not reproduce* if none is, and *not run*
   until every planned run is finished. A bar asks for the mean or, where it says so, for the whole interval. Settings
   were chosen on validation; figures are of the test, or of training where they say so.
+* Bars are published figures or those of an earlier probe at this scale. The first runs of GRPO and RLOO, which many
+  studies share, had been looked at when these bars were written down; where a bar, a bin or an arm was changed after a
+  look at its own runs, the study says so.
 """
 
 

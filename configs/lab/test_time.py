@@ -62,7 +62,8 @@ def get_study() -> Study:
         source="ours",
         rows=(38,),
         note="Test problems, 64 samples each at temperatures .5, 1 and 1.5. Luck: mean of p (1 - p) over problems, the "
-        "variance of one sample's score. The length budget is the run's: an answer of Countdown has one length.",
+        "variance of one sample's score. The length budget is the run's: an answer of Countdown has one length. "
+        "The sweep of one run (GRPO, seed 0) had been seen when the bars were written.",
         bars=(
             *(Bar(f"entropy at temperature 1, {arm} / GRPO", ratio(arm, "GRPO", swept(1.0, entropy)), low=1.5)
               for arm in CONTROLLED),

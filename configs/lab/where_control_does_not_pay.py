@@ -30,7 +30,8 @@ def get_study() -> Study:
         source=_easy.PAPER,
         rows=(17,),
         note="Three numbers, 240 steps. A probe expects 5 points more pass@16 and about 6 less pass@1: where the task "
-        "is easy and the budget short, the entropy that is kept is accuracy that is not yet made.",
+        "is easy and the budget short, the entropy that is kept is accuracy that is not yet made. "
+        "What is told at equal accuracy was added after a look at the runs.",
         bars=(*bars("Clip-Cov"), *bars("KL-Cov")),
         arms=(
             Arm("GRPO", countdown_grpo.get_config()),

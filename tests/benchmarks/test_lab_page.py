@@ -24,6 +24,12 @@ class Nothing:
     def run(self, workdir: str) -> None: ...
 
 
+COUNTS = (
+    r"\*\*(\d+) of 41 claims judged\.\*\* Of (\d+) studies: (\d+) \*reproduces\*, (\d+) \*partly\*, "
+    r"(\d+) \*does not reproduce\*, (\d+) \*not run\*"
+)
+
+
 def record(name: str, verdict: str, rows: tuple[int, ...], finished: int = 3) -> dict:
     bars = (
         Bar("share | of something", lambda results: Estimate(0.5, 0.4, 0.6, 3), low=0.25),
@@ -40,6 +46,16 @@ FOUND = [record("first", "reproduces", (1, 2)), record("second", "partly", (2,))
 def test_the_page_is_what_the_results_say():
     """If this fails after a study was added or run: python -m benchmarks.lab_page."""
     assert lab_page.PAGE.read_text() == lab_page.page(lab_page.records())
+
+
+def test_the_readme_counts_as_the_page_does():
+    page = " ".join(lab_page.PAGE.read_text().split())
+    readme = " ".join((lab_page.ROOT / "README.md").read_text().split())
+    judged, studies, *counts = map(int, re.search(COUNTS, page).groups())
+    words = "**{} of 41 claims are judged**, {} studies *reproduce*, {} *partly*, {} do not, {} wait".format(
+        judged, *counts
+    )
+    assert words in readme and sum(counts) == studies
 
 
 def test_every_claim_has_a_row_and_its_studies():
