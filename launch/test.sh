@@ -35,4 +35,5 @@ if $checks; then
     # Node comes as a wheel (pyright[nodejs]) and pyright inside its own: nothing is fetched here.
     PYRIGHT_PYTHON_IGNORE_WARNINGS=1 pyright
 fi
-"$PYTHON" -m pytest "${selection[@]}" "$@"
+# A file stays in one process: its tests share what they compile. A worker holds up to 4 GiB.
+"$PYTHON" -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile "${selection[@]}" "$@"

@@ -52,6 +52,6 @@ def split(wish: Array, gains: Array, least: Array, most: Array) -> Efforts:
     return Efforts(values, unmet & ((values <= least) | (values >= most)))
 
 
-def slewed(efforts: Efforts, previous: Array, slew: Array | float) -> Array:
+def slewed(efforts: Array, previous: Array, slew: Array | float) -> Array:
     """[n] efforts that differ from the previous ones by no more than `slew`."""
-    return jnp.clip(efforts.values, previous - slew, previous + slew)
+    return jnp.clip(efforts, previous - slew, previous + slew)

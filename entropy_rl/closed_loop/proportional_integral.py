@@ -56,7 +56,7 @@ class ProportionalIntegral:
         wish = self.proportional * error + self.integral * summed
         outward = ((wish > jnp.sum(most)) & (error > 0)) | ((wish < jnp.sum(least)) & (error < 0))
         asked = allocation.in_sequence(wish, alike, least, most)
-        made = allocation.slewed(asked, state.efforts, self.slew)
+        made = allocation.slewed(asked.values, state.efforts, self.slew)
         return Memory(jnp.where(outward, state.integral, summed), made), dataclasses.replace(asked, values=made)
 
     def figures(self, state: Memory) -> dict[str, Array]:

@@ -61,7 +61,7 @@ def test_split_gives_each_its_share_by_sensitivity_and_loses_nothing():
 
 
 def test_an_effort_moves_no_faster_than_its_slew():
-    efforts = actuators.Efforts(jnp.array([1.0, -1.0]), jnp.zeros(2, bool))
+    efforts = jnp.array([1.0, -1.0])
     np.testing.assert_allclose(actuators.slewed(efforts, jnp.array([0.2, 0.2]), 0.1), [0.3, 0.1], rtol=1e-6)
 
 

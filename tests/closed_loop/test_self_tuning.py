@@ -37,10 +37,19 @@ def test_an_anneal_is_followed():
     assert np.abs(off).max() < 0.05 * told["target"][0]
 
 
-def test_the_gain_is_learned():
-    told = Process(gain=0.5, noise=0.02).run(loop(OfInitial(0.3)), STEPS)
+@pytest.mark.parametrize("gain", [0.05, 0.2, 0.5, 1.0])
+def test_the_gain_is_learned_and_rather_too_large_than_too_small(gain):
+    told = Process(gain=gain, noise=0.02).run(loop(OfInitial(0.3)), STEPS)
     assert told["bonus/gain"][0] == pytest.approx(0.2, abs=0.01)  # what it believes at the start
-    assert 0.35 < told["bonus/gain"][60:].mean() < 0.65
+    assert gain - 0.02 < told["bonus/gain"][60:].mean() < gain + 0.25
+
+
+def test_a_lead_settles_sooner():
+    def settled(lead: float) -> int:
+        told = Process(noise=0.01).run(loop(OfInitial(0.2), lead=lead), STEPS)
+        return int(np.flatnonzero(np.abs(told["true"] / told["target"] - 1) > 0.05)[-1])
+
+    assert settled(0.5) < settled(0.0) - 2
 
 
 def test_an_impossible_target_ends_in_saturation_at_the_limit():
@@ -73,6 +82,7 @@ def test_the_second_actuator_takes_over_where_the_first_ends():
     [
         (SelfTuning(settling=1.0), "it is a number of RL steps"),
         (SelfTuning(lag=1.0), "it is the momentum left over"),
+        (SelfTuning(lead=-0.1), "it is a share of the lag"),
         (SelfTuning(gain=0.0), r"SelfTuning.gain is 0.0, but it must lie in \(0, inf\]"),
     ],
 )
