@@ -32,8 +32,8 @@ def get_study() -> Study:
         source="ours; the idea of a held entropy is that of https://arxiv.org/abs/2511.15248",
         rows=(39,),
         note="240 steps. The error is that of the mean entropy of rollouts over the last half; one rollout's own "
-        "standard error is 3 to 10 %. The bonus may move in [-1, 1]; beyond reach in [-.05, .05]. The controller's pace, "
-        "lead and slew were set on runs of 100 steps at 20 and 50 % with seed 0, which takes no part here.",
+        "standard error is 3 to 10 %. The bonus may move in [-1, 1]; beyond reach in [-.05, .05]. The controller's "
+        "pace, lead and slew were set on runs of 100 steps at 20 and 50 % with seed 0, which takes no part here.",
         bars=(
             *(Bar(f"largest |error| of a run at {share:.0%}", _loops.worst(f"{share:.0%}", _loops.ERROR), high=0.05)
               for share in SHARES),

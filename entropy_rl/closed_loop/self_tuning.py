@@ -41,8 +41,8 @@ class SelfTuning:
     each reading by its own standard error. Relative changes make one setting serve all targets: 5 % is 5 % at .3 and at
     .03 nats. The drift takes the place of an integral. It is learned from efforts that were made, not from those that
     were asked for: at an actuator's end nothing winds up. The lead undoes some of the optimiser's lag, without which a
-    large change of entropy overshoots or has to be made slowly. Gains are overestimated by up to .2, for the beliefs walk
-    more than a steady process does; that makes the loop slower, not unstable.
+    large change of entropy overshoots or has to be made slowly. Gains are overestimated by up to .2, for the beliefs
+    walk more than a steady process does; that makes the loop slower, not unstable.
 
     Source: ours; the filter is Kalman 1960, the division of labour between actuators is that of flight control.
 
