@@ -111,6 +111,35 @@ def observe(
     return moved, figures
 
 
+def asks(loops: Sequence[EntropyLoop], step: int) -> bool:
+    """Whether a controller wants its gains measured in an RL step, counted from 1."""
+    return any(every and (step - 1) % every == 0 for every in map(measures_every, loops))
+
+
+def informed(loops: Sequence[EntropyLoop], states: Any, slopes: Mapping[str, Array]) -> tuple[Any, dict[str, Array]]:
+    """What the controllers that asked for gains make of them: the next states, and metrics.
+
+    Args:
+      slopes: of controlled numbers, by name: nats/token per unit of the number and RL step; 0 or absent where unknown.
+    """
+    moved, figures = dict(states), {}
+    for loop in loops:
+        if not measures_every(loop):
+            continue
+        state = states[loop.name]
+        entropy = jnp.maximum(jnp.exp(state.controller.mean[0]), 1e-6)
+        gains = jnp.stack([slopes.get(one.name, 0.0) * one.scale() / entropy for one in loop.actuators])
+        moved[loop.name] = dataclasses.replace(state, controller=loop.controller.informed(state.controller, gains))
+        for place, one in enumerate(loop.actuators):
+            figures[f"controller/{loop.name}/{one.name}/measured_gain"] = gains[place]
+    return moved, figures
+
+
+def measures_every(loop: EntropyLoop) -> int:
+    """RL steps between measurements of its actuators' gains; 0 without."""
+    return loop.controller.measure_every if isinstance(loop.controller, SelfTuning) else 0
+
+
 def _observe(loop: EntropyLoop, state: LoopState, entropy: Array, error: Array) -> tuple[LoopState, dict[str, Array]]:
     first = state.step == 0
     initial = jnp.where(first, entropy, state.initial)

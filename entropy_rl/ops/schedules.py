@@ -169,18 +169,19 @@ class Controlled(_Number):
 
     def number(self, effort: Array) -> Array:
         """[] float32, the number at an effort []."""
-        return jnp.clip(self.rest + self._scale() * effort, self.low, self.high)
+        return jnp.clip(self.rest + self.scale() * effort, self.low, self.high)
 
     def effort(self, number: Array) -> Array:
         """The inverse of `number`, within the limits."""
-        return (number - self.rest) / self._scale()
+        return (number - self.rest) / self.scale()
 
     def reach(self) -> tuple[Array, Array]:
         """The smallest and the largest effort."""
         low, high = self.effort(jnp.float32(self.low)), self.effort(jnp.float32(self.high))
         return (low, high) if self.raises else (high, low)
 
-    def _scale(self) -> Array:
+    def scale(self) -> Array:
+        """[] float32, what the number gains per unit of effort."""
         return jnp.maximum(self.high - self.rest, self.rest - self.low) * (1.0 if self.raises else -1.0)
 
     def extremes(self) -> tuple[float, float]:

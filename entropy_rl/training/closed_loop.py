@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from entropy_rl.closed_loop.loop import EntropyLoop, OfDifficulty, OfTask, numbers, observe
+from entropy_rl.closed_loop.loop import EntropyLoop, OfDifficulty, OfTask, asks, informed, numbers, observe
 from entropy_rl.closed_loop.targets import Budget
 from entropy_rl.ops import schedules
 from entropy_rl.parallel.rows import settled
@@ -41,7 +41,8 @@ class Keeper:
         shardings: of the states; the update finds them where it left them, and is not compiled again.
         """
         self._loops = tuple(loops)
-        self._observe = jax.jit(observe, out_shardings=None if shardings is None else (shardings, None))
+        where = None if shardings is None else (shardings, None)
+        self._observe, self._informed = jax.jit(observe, out_shardings=where), jax.jit(informed, out_shardings=where)
 
     def observe(self, state: TrainState, readings: Readings) -> Observed:
         """What follows from the entropies of a rollout; nothing is changed."""
@@ -50,6 +51,20 @@ class Keeper:
         measured = {name: (np.float32(mean), np.float32(error)) for name, (mean, error) in readings.items()}
         states, figures = settled(self._observe(self._loops, state.controllers, measured))
         return Observed(states, numbers(states), {name: float(v) for name, v in jax.device_get(figures).items()})
+
+    def asks(self, step: int) -> bool:
+        """Whether gains are to be measured in a step, counted from 1."""
+        return asks(self._loops, step)
+
+    def informed(self, state: TrainState, slopes: Mapping[str, Array]) -> tuple[TrainState, dict[str, float]]:
+        """The state with what the measured slopes teach its loops, and metrics.
+
+        Args:
+          slopes: as `sensitivity.Gauge` gives them.
+        """
+        states, figures = settled(self._informed(self._loops, state.controllers, dict(slopes)))
+        told = {name: float(value) for name, value in jax.device_get(figures).items()}
+        return dataclasses.replace(state, controllers=states), told
 
     def advised(
         self, state: TrainState, measured: Mapping[str, float], points: Sequence[Sequence[float]]

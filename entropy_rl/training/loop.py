@@ -137,8 +137,10 @@ def train_step(session: Session) -> None:
         session.rewind(before)
         raise
     session.state = dataclasses.replace(session.state, controllers=observed.states)
+    gains = _measured_gains(session, experience, observed.numbers)
     account = session.ledger.open(session.state) if session.is_due(config.ledger.every) else None
-    measured = moved | batch.figures | observed.figures | trained.figures | _update(session, experience, account)
+    measured = moved | batch.figures | observed.figures | gains | trained.figures
+    measured |= _update(session, experience, account)
     clock.lap("time/update")
     if account is not None:
         measured |= session.ledger.close(account, session.state, experience, session.step)
@@ -260,6 +262,15 @@ def _rescored_refinements(session: Session, experience: Experience, rows: np.nda
         logprobs, entropies = jax.tree.map(lambda new, old: jnp.where(refined, new, old), scored, stored)
         experience = dataclasses.replace(experience, old_logprobs=logprobs, old_entropies=entropies)
     return dataclasses.replace(experience, off_policy=experience.response_mask & refined)
+
+
+def _measured_gains(session: Session, experience: Experience, numbers: Mapping[str, Array]) -> dict[str, float]:
+    """Tells the loops that asked what their numbers would do; {} where none did."""
+    if not session.closed_loop.asks(session.step):
+        return {}
+    slopes = session.gauge(session.state, experience, numbers, session.update_key(0))
+    session.state, told = session.closed_loop.informed(session.state, slopes)
+    return told
 
 
 @profiling.phase("update")

@@ -65,6 +65,7 @@ controller/<name>/entropy          | nats/token |          | what it read: the r
 controller/<name>/saturated        | 0 or 1     |          | at its end, and more is asked; of a loop: all its actuators
 controller/<name>/output           | the number's |        | what an actuator, <loop>/<actuator>, is set to from now on
 controller/<name>/gain             | nats/step  |          | believed change of log entropy per step at its full effort
+controller/<name>/measured_gain    | nats/step  |          | the same, computed from the loss of this step
 controller/<name>/estimate         | nats/token |          | what the controller believes it is, readings smoothed
 controller/<name>/drift            | nats/step  |          | believed change of log entropy per step without any effort
 controller/<name>/integral         | nats*steps |          | sum of errors of a proportional-integral controller

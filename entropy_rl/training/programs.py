@@ -23,7 +23,7 @@ from entropy_rl.references import EmaReference, ResetReference
 from entropy_rl.rollout import buckets
 from entropy_rl.rollout.engine import Engine
 from entropy_rl.rollout.generation import generate
-from entropy_rl.training import experience, judging, learner, ledger, length_buckets, probe, references
+from entropy_rl.training import experience, judging, learner, ledger, length_buckets, probe, references, sensitivity
 from entropy_rl.training.engines import make_engine
 from entropy_rl.training.update import compiled_proxy, compiled_rescore, compiled_update, compiled_values
 from entropy_rl.types import Array, Experience, Params, Rollout
@@ -122,6 +122,7 @@ class _Run:
         yield from self.of_refinement()
         yield from self.scoring()
         yield from self.of_mini_batches()
+        yield from self.of_loops()
         yield from self.of_ledger()
         yield from self.of_references()
 
@@ -264,6 +265,27 @@ class _Run:
             "update", UPDATE, "update", function, arguments, self.mesh, {}, steps, held, prompts,
             prompts * self.engine.group_size, self.engine.prompt_tokens, self.engine.response_tokens,
             self.turns(part, update.micro_batches),
+        )  # fmt: skip
+
+    def of_loops(self) -> Iterator[Program]:
+        """The measurement of gains, where a controller asks for it."""
+        config, asked = self.config, [loops.measures_every(loop) for loop in self.config.closed_loop]
+        if not any(asked):
+            return
+        groups, policy = sensitivity.groups(config), ledger.exact(config.policy)
+        part, everywhere = self.experience(groups), NamedSharding(self.mesh, PartitionSpec())
+        key = jax.eval_shape(lambda: jax.random.key(0))
+        key = jax.ShapeDtypeStruct(key.shape, key.dtype, sharding=everywhere)
+        controlled = {
+            one.name: jax.ShapeDtypeStruct((), jnp.float32, sharding=everywhere)
+            for loop in config.closed_loop
+            for one in loop.actuators
+        }
+        arguments = (self.state, part, config.loss, config.optimizer, key, controlled)
+        yield Program(
+            "gains", UPDATE, "scoring", sensitivity.sensitivities, arguments, self.mesh, {"policy": policy},
+            1 / min(filter(None, asked)), bytes_per_device(self.experience(config.rollout.prompts)), groups,
+            6 * groups * self.engine.group_size, self.engine.prompt_tokens, self.engine.response_tokens,
         )  # fmt: skip
 
     def of_ledger(self) -> Iterator[Program]:

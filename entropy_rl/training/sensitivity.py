@@ -17,13 +17,43 @@ from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
 
+from entropy_rl.config import Config
 from entropy_rl.losses.policy_loss import PolicyLoss
 from entropy_rl.ops import masked, schedules
 from entropy_rl.ops.optimizer import AdamW, step
-from entropy_rl.training import learner
+from entropy_rl.parallel.rows import settled
+from entropy_rl.training import experience as experiences
+from entropy_rl.training import learner, ledger, memory
 from entropy_rl.training.update import ROUNDING, assembled, scores
 from entropy_rl.types import Array, Experience, Params, Policy, TrainState
+
+
+class Gauge:
+    """Measures the slopes of a run's controlled numbers, of one micro-batch's groups; makes no program before that."""
+
+    def __init__(self, config: Config, mesh: Mesh, watch: memory.Watch) -> None:
+        self._config = config
+        prompts, update = config.rollout.prompts, config.update
+        self._chosen = (np.arange(groups(config)) * prompts // groups(config)).astype(np.int32)
+        self._steps = update.steps_per_rollout
+        self._take = experiences.taking(mesh, groups(config))
+        self._measure = watch.during("gains", functools.partial(sensitivities, policy=ledger.exact(config.policy)))
+
+    def __call__(
+        self, state: TrainState, experience: Experience, numbers: Mapping[str, Array], key: Array
+    ) -> dict[str, Array]:
+        """By name: nats/token per unit of the number and RL step; 0 for what the loss does not read."""
+        part = settled(self._take(experience, self._chosen))
+        slopes = self._measure(state, part, self._config.loss, self._config.optimizer, key, numbers)
+        return {name: slope * self._steps for name, slope in settled(slopes).items()}
+
+
+def groups(config: Config) -> int:
+    """How many groups are looked at: those of one micro-batch."""
+    return config.rollout.prompts // (config.update.mini_batches * config.update.micro_batches)
 
 
 @functools.partial(jax.jit, static_argnames="policy")

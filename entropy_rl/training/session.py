@@ -43,6 +43,7 @@ from entropy_rl.training import (
     profiling,
     provenance,
     references,
+    sensitivity,
     starting,
     stream,
     streams,
@@ -94,6 +95,7 @@ class Session:
     references: references.Keeper
     ledger: ledger.Keeper
     closed_loop: closed_loop.Keeper
+    gauge: sensitivity.Gauge
     state: TrainState
     checkpoints: checkpoints.Checkpoints
     writers: writers.Writers
@@ -308,6 +310,7 @@ def _build(
         references.Keeper(config.reference, config.optimizer, placement.state_shardings, remembered),
         ledger.Keeper(config, placement, watch),
         closed_loop.Keeper(config.closed_loop, placement.state_shardings.controllers),
+        sensitivity.Gauge(config, placement.mesh, watch),
         state, store, writers.Writers(folder, resume_step=told, tracker=_tracker(config, folder)),
         alarm, screen, problems, step=step,
         goodput=goodput.resumed(folder, account), probe=probe.of_run(config, engine, folder),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -42,6 +44,17 @@ def test_the_gain_is_learned_and_rather_too_large_than_too_small(gain):
     told = Process(gain=gain, noise=0.02).run(loop(OfInitial(0.3)), STEPS)
     assert told["bonus/gain"][0] == pytest.approx(0.2, abs=0.01)  # what it believes at the start
     assert gain - 0.02 < told["bonus/gain"][60:].mean() < gain + 0.25
+
+
+def test_a_measured_gain_counts_beside_what_is_believed_and_an_unknown_one_does_not():
+    controller, pair = SelfTuning(), (BONUS, Controlled("other", low=-1.0, high=1.0))
+    state = controller.start(pair)
+    told = controller.informed(state, jnp.array([0.6, 0.0]))
+    assert 0.3 < told.mean[2] < 0.6 and told.covariance[2, 2] < 0.75 * state.covariance[2, 2]
+    assert told.mean[3] == state.mean[3] and told.covariance[3, 3] == state.covariance[3, 3]
+    again = functools.reduce(lambda belief, _: controller.informed(belief, jnp.array([0.6, 0.0])), range(20), state)
+    worth = 20 / 0.3**2, 1 / 0.2**2  # of twenty measurements and of the first belief
+    assert again.mean[2] == pytest.approx((0.6 * worth[0] + 0.2 * worth[1]) / sum(worth), rel=1e-3)
 
 
 def test_a_lead_settles_sooner():

@@ -9,10 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from etils import epath
 
 from entropy_rl import training
 from entropy_rl.closed_loop.loop import EntropyLoop, OfDifficulty, OfTask, start
 from entropy_rl.closed_loop.on_off import OnOff
+from entropy_rl.closed_loop.self_tuning import SelfTuning
 from entropy_rl.closed_loop.targets import Budget, InNats, OfInitial
 from entropy_rl.config import Config
 from entropy_rl.controls.difficulty_bonus import DifficultyBonus
@@ -23,13 +25,14 @@ from entropy_rl.ops.optimizer import AdamW
 from entropy_rl.ops.schedules import Controlled
 from entropy_rl.problem import Problem
 from entropy_rl.tasks.mixture import LABEL
-from entropy_rl.training import learner
+from entropy_rl.training import learner, loop, programs, sensitivity, session
 from entropy_rl.training.closed_loop import Keeper, readings, worthwhile
 from entropy_rl.training.responses import Response, unit_entropy
 from entropy_rl.training.update import compiled_update
 from tests.policies import TINY, example_experience, tiny_params
 from tests.training import tiny_run
 from tests.training.resuming import assert_same_run
+from tests.training.test_warm_up import Recorded, Recorder
 
 BONUS = Controlled("bonus", low=-1.0, high=1.0)
 HEAT = Controlled("temperature", low=0.8, high=1.25, rest=1.0)
@@ -42,7 +45,8 @@ def config(steps: int = 5) -> Config:
     run = tiny_run.get_config()
     heat = EntropyLoop(target=InNats(1.0), actuators=(HEAT,), controller=OnOff(), name="heat")
     rollout = dataclasses.replace(run.rollout, temperature=HEAT)
-    return dataclasses.replace(run, loss=LOSS, rollout=rollout, closed_loop=(HOLD, heat), steps=steps, name="loops")
+    hold = HOLD.replace(controller=SelfTuning(measure_every=2))  # type: ignore
+    return dataclasses.replace(run, loss=LOSS, rollout=rollout, closed_loop=(hold, heat), steps=steps, name="loops")
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +72,27 @@ def test_loops_read_the_rollout_at_temperature_one_and_set_the_next_temperature(
         assert (record["entropy/token_mean"] > read) == (heated > 1.0)  # sampled hotter than it is measured
     assert len({record["controller/entropy/bonus/output"] for record in steps}) > 2
     assert steps[0]["controller/entropy/target"] == pytest.approx(0.7 * steps[0]["entropy_unit/token_mean"], rel=1e-6)
+
+
+def test_gains_are_measured_where_a_loop_asks_for_it_and_taken_up(whole):
+    steps = [record for record in training.Run(whole).metrics if "reward/mean" in record]
+    gains = [record.get("controller/entropy/bonus/measured_gain") for record in steps]
+    assert [gain is not None for gain in gains] == [True, False, True, False, True]
+    assert gains[0] > 0 and gains[2] > 0  # a bonus raises entropy
+    believed = [record["controller/entropy/bonus/gain"] for record in steps]
+    assert abs(believed[1] - gains[0]) < abs(believed[0] - gains[0])
+    assert not any("heat/temperature/measured" in name for record in steps for name in record)
+
+
+def test_the_measurement_is_compiled_ahead_as_it_is_made(tmp_path, monkeypatch):
+    folder, measurement = epath.Path(tmp_path / "run"), Recorder(sensitivity.sensitivities)
+    monkeypatch.setattr(sensitivity, "sensitivities", measurement)
+    with session.open_session(config().resolved(), folder, str(tmp_path / "bases")) as opened:
+        ahead = {one.name: one for one in programs.of(opened.config, opened.engine.mesh, opened.engine)}
+        with pytest.raises(Recorded):
+            loop.train_step(opened)
+    lowered = dataclasses.replace(ahead["gains"], function=measurement.function).lower()
+    assert measurement.text == lowered.as_text()
 
 
 def test_a_number_that_a_loop_moves_is_the_number_of_the_loss_and_compiles_nothing():
