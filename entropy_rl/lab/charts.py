@@ -17,7 +17,9 @@ GREY = "#767676"
 ALL = -1  # the run of what belongs to every run, and is never hidden
 WIDTH, HEIGHT = 440, 280
 LEFT, TOP, BOTTOM = 54, 26, 42
-LABEL_LETTERS, LETTER_WIDTH, LABEL_HEIGHT = 16, 7.6, 15.0
+LABEL_LETTERS, LABEL_HEIGHT = 16, 15.0
+LETTER, CAPITAL = 8.6, 10.7  # pixels in DejaVu Sans, one of the widest, at the size that phones get
+OTHER_LETTERS = dict.fromkeys("mwMW@%+=<>~…", 13.5) | dict.fromkeys("ijlI.,:;|!'()[] ", 5.4)
 UNMEASURED = ("upright", "spans")  # styles whose heights are none of the data's
 MOST_POINTS = 300  # of one line: a pixel and a half each
 
@@ -80,13 +82,13 @@ def draw(
     lines: Sequence[Line],
     height: int = HEIGHT,
     nearest: str = "x",
-    letters: int = 0,
+    beside: Sequence[str] = (),
 ) -> Chart:
     """Draws lines; the label of each stands at its end, moved up or down so that none covers another.
 
     Args:
       nearest: what the hover shows: "x", every line at the step under the pointer; "xy", the one nearest point.
-      letters: leave room for labels of so many at least: charts below each other then have one width.
+      beside: leave room for these labels too: charts below each other then have one width.
     """
     title = visible(title, 120)
     lines = [line.thinned() for line in lines]
@@ -94,8 +96,8 @@ def draw(
         lines = [line.kept(line.y > 0) for line in lines]
     lines = [line for line in lines if len(line.x)]
     labelled = _with_room([line for line in lines if line.label], height)
-    longest = max([min(len(line.label), LABEL_LETTERS) for line in labelled] + [letters])
-    right = WIDTH - (longest * LETTER_WIDTH + 16 if longest else 24)
+    longest = max((_breadth(label) for label in (*(line.label for line in labelled), *beside)), default=0.0)
+    right = WIDTH - (longest + 12 if longest else 24)
     measured = [line for line in lines if line.style not in UNMEASURED]
     x_scale = make_scale([line.x for line in lines], x_axis, LEFT, right)
     y_scale = make_scale([side for line in measured for side in line.heights], y_axis, height - BOTTOM, TOP)
@@ -214,10 +216,19 @@ def _end_labels(labelled: Sequence[Line], x_scale: Scale, y_scale: Scale, height
     )
     marks = []
     for line, y, label_y in zip(labelled, wanted, placed, strict=True):
-        short = line.label if len(line.label) <= LABEL_LETTERS else line.label[: LABEL_LETTERS - 1] + "…"
+        short = _shortened(line.label)
         end, edge = float(x_scale(line.x[-1])), x_scale.end
         marks.append(template.format(line.run, end, y, edge + 7, label_y, line.colour, edge + 10, label_y + 4, short))
     return marks
+
+
+def _shortened(label: str) -> str:
+    return label if len(label) <= LABEL_LETTERS else label[: LABEL_LETTERS - 1] + "…"
+
+
+def _breadth(label: str) -> float:
+    """Pixels that a label takes, rather too many than too few."""
+    return sum(OTHER_LETTERS.get(letter, CAPITAL if letter.isupper() else LETTER) for letter in _shortened(label))
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:

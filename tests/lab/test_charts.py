@@ -1,4 +1,5 @@
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -48,6 +49,16 @@ def test_end_labels_go_where_they_would_cover_each_other():
     few, many = (charts.draw("t", Axis("x"), Axis("y"), lines[:count]) for count in (14, 20))
     assert few.svg.count('class="label"') == 14 and many.svg.count('class="label"') == 0
     assert len(many.data["series"]) == 20  # still named under the pointer
+
+
+@pytest.mark.parametrize(
+    ("label", "pixels"), [("my_model", 70), ("GRPO", 39), ("countdown_close…", 130), ("bonus", 41)]
+)
+def test_a_label_of_wide_letters_has_room_at_the_size_of_phones(label, pixels):
+    """Pixels in DejaVu Sans at 13.5."""
+    chart = charts.draw("t", Axis("x"), Axis("y"), [Line(0, np.arange(3.0), np.arange(3.0), label)]).svg
+    start = float(re.search(r'<text class="label" x="([0-9.]+)"', chart)[1])
+    assert start + pixels <= charts.WIDTH < start + 1.3 * pixels + 12
 
 
 def test_the_eighth_line_is_not_the_first_one_again():

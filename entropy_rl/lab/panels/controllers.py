@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from entropy_rl.lab import closed_loop
-from entropy_rl.lab.charts import COLOURS, LABEL_LETTERS, Chart, Line, draw
+from entropy_rl.lab.charts import COLOURS, Chart, Line, draw
 from entropy_rl.lab.figures import STEP, Figure, Section, Table, banded
 from entropy_rl.lab.outcomes import percent
 from entropy_rl.lab.scales import Axis
@@ -62,19 +62,19 @@ def _panel(index: int, group: Group, loop: str) -> Figure:
     ]
     title = f"{group.name}: {loop}" if len(loops(group)) > 1 else group.name
     names = actuators(group, loop)
-    letters = min(max(map(len, [*names, "entropy"])), LABEL_LETTERS)
-    charts = [draw(title, steps, Axis("nats per token", low=0.0), lines, height=300, letters=letters)]
+    labels = *names, *(line.label for line in lines)
+    charts = [draw(title, steps, Axis("nats per token", low=0.0), lines, height=300, beside=labels)]
     charts += [
-        _strip(index, group, f"{prefix}/{name}", name, COLOURS[(place + 2) % len(COLOURS)], steps, letters)
+        _strip(index, group, f"{prefix}/{name}", name, COLOURS[(place + 2) % len(COLOURS)], steps, labels)
         for place, name in enumerate(names)
     ]
     return Figure(f"Target and entropy: {title}", "", tuple(charts))
 
 
-def _strip(index: int, group: Group, prefix: str, name: str, colour: str, steps: Axis, letters: int) -> Chart:
+def _strip(index: int, group: Group, prefix: str, name: str, colour: str, steps: Axis, labels: Sequence[str]) -> Chart:
     line = banded(index, group.band(f"{prefix}/output"), label=name, hover=name, colour=colour)
     return draw(
-        name, steps, Axis(f"{name} is set to"), [_saturated(index, group, prefix), line], height=STRIP, letters=letters
+        name, steps, Axis(f"{name} is set to"), [_saturated(index, group, prefix), line], height=STRIP, beside=labels
     )
 
 
