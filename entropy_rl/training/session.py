@@ -17,6 +17,7 @@ from etils import epath
 from entropy_rl import overrides
 from entropy_rl.closed_loop import loop as loops
 from entropy_rl.config import Config
+from entropy_rl.parallel import exchange
 from entropy_rl.parallel.devices import concrete
 from entropy_rl.parallel.mesh import make_mesh
 from entropy_rl.problem import Task
@@ -230,6 +231,7 @@ class Session:
             "goodput": self.goodput.share,
         }
         provenance.write_json(self.workdir / workdirs.SUMMARY, summary | provenance.collect())
+        exchange.meet("the summary is written")  # by the first process; all of them may read it from here on
         return workdirs.Run(self.workdir)
 
 

@@ -35,9 +35,10 @@ class Batch:
         self.replies: list[list[Verdict] | None] = [None] * len(calls)
         self.errors: list[tuple[int, str]] = []  # call, traceback
         self.cancelled, self.done = False, threading.Event()
+        self.begun = threading.Event()  # a worker is up and has the reward, or never will: from here on the limit runs
         self._left, self._lock = len(calls), threading.Lock()
         if not calls:
-            self.done.set()
+            self._finish()
 
     def settle(self, index: int, verdicts: list[Verdict]) -> None:
         """Records the verdicts of a call, once."""
@@ -46,7 +47,11 @@ class Batch:
                 self.replies[index] = verdicts
                 self._left -= 1
         if self._left == 0:
-            self.done.set()
+            self._finish()
+
+    def _finish(self) -> None:
+        self.begun.set()
+        self.done.set()
 
     def undecided(self, index: int, component: str, reason: str) -> None:
         """Settles a call that no reward has judged."""
@@ -156,7 +161,11 @@ class Pool:
         return batch
 
     def result(self, batch: Batch) -> list[Verdict]:
-        """The verdicts of a batch, one per completion, in order; waits no longer than the batch's limit."""
+        """The verdicts of a batch, one per completion, in order; waits no longer than the batch's limit.
+
+        The time in which the first worker starts and imports what the reward needs is not counted.
+        """
+        batch.begun.wait(_LOADING)
         limit = self.limits.limit(len(batch.calls))
         if not batch.done.wait(limit):
             batch.cancelled = True
@@ -306,6 +315,7 @@ class _Shared:
         try:
             if not self._load(worker, batch, chunk, wanted):
                 return True
+            batch.begun.set()
             calls = [messages.call_to_json(batch.calls[index], batch.code.reads_tokens) for index in chunk]
             worker.send({"reward": batch.code.name, "calls": calls}, self._limits.seconds, wanted)
             for position, index in enumerate(chunk):

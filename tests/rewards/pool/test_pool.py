@@ -180,6 +180,25 @@ def test_the_trainer_waits_no_longer_than_the_limit_of_a_batch():
         assert again[0].score == 3.0  # the workers of the batch before were replaced
 
 
+class SlowToArrive:
+    """A reward whose imports take their time, in a worker."""
+
+    def __init__(self):
+        self.state = "not empty, or it is not restored"
+
+    def __setstate__(self, state):
+        time.sleep(2.0)
+
+    def __call__(self, problem, completion):
+        return 1.0
+
+
+def test_the_time_in_which_a_worker_starts_and_imports_is_not_the_batch_s():
+    with Pool(1, seconds=1.0, batch_seconds=1.0) as pool:
+        verdicts = pool.score(SlowToArrive(), [PROBLEM] * 4, [completion("x")] * 4)
+    assert [verdict.score for verdict in verdicts] == [1.0] * 4
+
+
 def test_scoring_overlaps_what_the_trainer_does():
     with Pool(1) as pool:
         slow = lambda problem, given: time.sleep(0.2) or 1.0  # noqa: E731
