@@ -1,4 +1,4 @@
-"""The settings of the headline study: Countdown with three or four numbers, 1,600 steps, one number changed."""
+"""The settings of the headline study: Countdown with three or four numbers, 1,600 steps, one or two numbers changed."""
 
 from __future__ import annotations
 
@@ -10,27 +10,31 @@ from entropy_rl.controls.clip_cov import ClipCov
 from entropy_rl.controls.kl_cov import KlCov
 
 
-def grpo(learning_rate: float) -> Config:
-    config = countdown_hard_grpo.get_config()
-    if learning_rate == config.optimizer.learning_rate:
-        return config
-    optimizer = dataclasses.replace(config.optimizer, learning_rate=learning_rate)
-    return dataclasses.replace(config, name=f"{config.name}_rate{learning_rate:g}", optimizer=optimizer)
+def grpo(rate: float) -> Config:
+    return _at(rate, countdown_hard_grpo.get_config())
 
 
-def clip_cov(fraction: float) -> Config:
+def clip_cov(fraction: float, rate: float = 3e-4) -> Config:
     config = countdown_hard_clip_cov.get_config()
     gates = (ClipCov(fraction=fraction),)
-    if gates == config.loss.gates:
-        return config
-    loss = dataclasses.replace(config.loss, gates=gates)
-    return dataclasses.replace(config, name=f"{config.name}_fraction{fraction:g}", loss=loss)
+    if gates != config.loss.gates:
+        loss = dataclasses.replace(config.loss, gates=gates)
+        config = dataclasses.replace(config, name=f"{config.name}_fraction{fraction:g}", loss=loss)
+    return _at(rate, config)
 
 
-def kl_cov(coefficient: float) -> Config:
+def kl_cov(coefficient: float, rate: float = 3e-4) -> Config:
     config = countdown_hard_kl_cov.get_config()
     penalties = (KlCov(fraction=2e-2, coefficient=coefficient),)
-    if penalties == config.loss.penalties:
+    if penalties != config.loss.penalties:
+        loss = dataclasses.replace(config.loss, penalties=penalties)
+        config = dataclasses.replace(config, name=f"{config.name}_coefficient{coefficient:g}", loss=loss)
+    return _at(rate, config)
+
+
+def _at(rate: float, config: Config) -> Config:
+    """A run at a learning rate."""
+    if rate == config.optimizer.learning_rate:
         return config
-    loss = dataclasses.replace(config.loss, penalties=penalties)
-    return dataclasses.replace(config, name=f"{config.name}_coefficient{coefficient:g}", loss=loss)
+    optimizer = dataclasses.replace(config.optimizer, learning_rate=rate)
+    return dataclasses.replace(config, name=f"{config.name}_rate{rate:g}", optimizer=optimizer)

@@ -5,6 +5,7 @@ Run:       python -m entropy_rl.experiment --config=configs/lab/headline.py --wo
 Protocol, written before the runs:
   Task:    Countdown with three or four numbers, 1,600 steps (configs/countdown_hard_grpo.py).
   Arms:    GRPO, Clip-Cov, KL-Cov, each with the setting that headline_tuning.py chose: on validation, another base.
+           Its second round, in which all arms choose a learning rate, was added after its first and before these runs.
   Runs:    two bases (init.seed 0, 1) with ten seeds each; arms are paired by base and seed. 60 runs.
   Figures: test pass@1 and pass@16 (384 problems, 16 samples) after the last step, measured once. No run is left out,
            and none is stopped early; a run that comes to no end counts as missing, and the verdict is then not given.
