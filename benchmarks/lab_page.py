@@ -135,6 +135,7 @@ def _section(one: Record) -> str:
         parts.append(f"![{one['study']}](../benchmarks/results/lab/{one['chart']})\n")
     if one["runs"]["finished"]:
         parts.append(_origin(one["provenance"]))
+    parts += [f"Came to a bad end, and misses its bars: {failed}.\n" for failed in one["runs"].get("failed", ())]
     return "\n".join(part for part in parts if part)
 
 

@@ -119,7 +119,7 @@ class Study:
             raise ValueError(f"the study's name {self.name!r} is no plain word; its results are files of that name")
         for kind, names in (
             ("arm", [arm.name for arm in self.arms]),
-            ("setting", [arm.setting.name for arm in self.arms]),
+            ("setting", [_folder(arm.setting).split("/")[0] for arm in self.arms]),
             ("seed", [str(seed) for seed in self.seeds]),
             ("base", [str(base) for base in self.bases]),
         ):

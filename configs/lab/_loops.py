@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from configs import countdown_grpo
+from configs import countdown_grpo, maze_grpo
+from entropy_rl import study
 from entropy_rl.closed_loop.loop import EntropyLoop
 from entropy_rl.closed_loop.targets import OfInitial
 from entropy_rl.config import Config
@@ -42,6 +43,17 @@ def wide(run: Config, width: int = 128) -> Config:
     return dataclasses.replace(run, policy=policy, name=f"{run.name}_width{width}")
 
 
+PLACES = tuple(f"{task}, {size}" for task in ("countdown", "maze") for size in ("plain", "wide"))
+
+
+def at(place: str, share: float) -> Config:
+    """A share of the initial entropy held in one of the places, 240 steps."""
+    task, size = place.split(", ")
+    run = countdown_grpo.get_config() if task == "countdown" else dataclasses.replace(maze_grpo.get_config(), steps=240)
+    setting = held(share, run, task)
+    return wide(setting) if size == "wide" else setting
+
+
 def of_loop(figure: Callable[[closed_loop.ClosedLoop], float | None]) -> Figure:
     """A figure of a run's loop; nan where there is none."""
 
@@ -56,7 +68,7 @@ def of_loop(figure: Callable[[closed_loop.ClosedLoop], float | None]) -> Figure:
 ERROR = of_loop(lambda loop: abs(loop.error))
 WANDERING = of_loop(lambda loop: loop.wandering)
 OFF_TRACK = of_loop(lambda loop: loop.off_track)
-SETTLED = of_loop(lambda loop: (loop.settled or np.inf) / loop.steps[-1])
+SETTLED = of_loop(lambda loop: (loop.settled or loop.steps[-1]) / loop.steps[-1])  # 1 where it never did
 SATURATED = of_loop(lambda loop: loop.saturated)
 FLAGGED = of_loop(lambda loop: float(bool(loop.out_of_reach)))
 
@@ -66,9 +78,24 @@ def worst(arm: str, figure: Figure) -> Callable[[Results], Estimate]:
 
     def measured(results: Results) -> Estimate:
         values = list(results.values(arm, figure).values())
-        return Estimate(float(np.max(values)), n=len(values)) if values and np.isfinite(values).all() else Estimate()
+        return Estimate(float(np.max(values)), n=len(values)) if values else Estimate()
 
     return measured
+
+
+def given_back(run: Run) -> float:
+    """The best validation's pass@1 less the mean of the last three: what a run learned and lost again."""
+    scores = run.series("validation/pass@1")[1]
+    return float(scores.max() - scores[-3:].mean()) if len(scores) else float("nan")
+
+
+FIGURES = (
+    *study.FIGURES,
+    ("error over the last half", of_loop(lambda loop: loop.error)),
+    ("wandering", WANDERING),
+    ("share of steps saturated", SATURATED),
+    ("validation pass@1 given back", given_back),
+)
 
 
 def best(arms: tuple[str, ...], results: Results, figure: Figure) -> str:

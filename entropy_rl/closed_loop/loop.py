@@ -64,6 +64,11 @@ class EntropyLoop:
         for part in (self.target, *self.actuators):
             part.validate()
         self.controller.validate(self.actuators)
+        if measures_every(self) and not isinstance(self.measured, Everything):
+            raise ValueError(
+                f"closed loop {self.name!r} has measure_every={measures_every(self)} and reads a part of the "
+                "responses; gains are measured over all of them: set measure_every=0 or measured=Everything()"
+            )
 
 
 @flax.struct.dataclass
@@ -112,19 +117,25 @@ def observe(
 
 
 def asks(loops: Sequence[EntropyLoop], step: int) -> bool:
-    """Whether a controller wants its gains measured in an RL step, counted from 1."""
-    return any(every and (step - 1) % every == 0 for every in map(measures_every, loops))
+    """Whether a controller wants its gains measured in an RL step, counted from 1.
+
+    Never in the first: Adam's first step has the same length whatever the loss.
+    """
+    return any(due_in(loops, step))
 
 
-def informed(loops: Sequence[EntropyLoop], states: Any, slopes: Mapping[str, Array]) -> tuple[Any, dict[str, Array]]:
+def informed(
+    loops: Sequence[EntropyLoop], states: Any, slopes: Mapping[str, Array], due: Sequence[bool]
+) -> tuple[Any, dict[str, Array]]:
     """What the controllers that asked for gains make of them: the next states, and metrics.
 
     Args:
       slopes: of controlled numbers, by name: nats/token per unit of the number and RL step; 0 or absent where unknown.
+      due: which of the loops asked in this step.
     """
     moved, figures = dict(states), {}
-    for loop in loops:
-        if not measures_every(loop):
+    for loop, asked in zip(loops, due, strict=True):
+        if not asked:
             continue
         state = states[loop.name]
         entropy = jnp.maximum(jnp.exp(state.controller.mean[0]), 1e-6)
@@ -133,6 +144,16 @@ def informed(loops: Sequence[EntropyLoop], states: Any, slopes: Mapping[str, Arr
         for place, one in enumerate(loop.actuators):
             figures[f"controller/{loop.name}/{one.name}/measured_gain"] = gains[place]
     return moved, figures
+
+
+def due_in(loops: Sequence[EntropyLoop], step: int) -> tuple[bool, ...]:
+    """Which loops ask in a step."""
+    return tuple(_is_due(loop, step) for loop in loops)
+
+
+def _is_due(loop: EntropyLoop, step: int) -> bool:
+    every = measures_every(loop)
+    return bool(every) and step > 1 and (step - 1) % every == 0
 
 
 def measures_every(loop: EntropyLoop) -> int:

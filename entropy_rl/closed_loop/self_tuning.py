@@ -57,9 +57,10 @@ class SelfTuning:
       slew: the most that an effort changes per step.
       split: share the work by sensitivity, instead of one actuator after the other.
       measure_every: RL steps between measurements of the gains (training/sensitivity.py), which then count beside what
-        is learned; each costs about as much as three optimiser steps. 0: gains are learned from readings alone. On
-        Countdown both agree at the start (.11 and .12); at small efforts the measured slope is five times what full
-        effort brings per unit, for Adam answers to the direction of a sum and hardly to its length.
+        is learned; each costs about as much as three optimiser steps. 0: gains are learned from readings alone. A
+        measurement is local: on Countdown the slope at small efforts is five times what full effort brings per unit,
+        for Adam answers to the direction of a sum and hardly to its length. Where a number has no slope on fresh
+        samples, such as a clip bound or KL-Cov's coefficient, nothing is measured.
     """
 
     settling: float = 10.0
@@ -94,12 +95,13 @@ class SelfTuning:
         )
 
     def informed(self, state: Belief, gains: Array) -> Belief:
-        """What measured gains teach: change of log entropy per step and unit of effort, [n]; 0 where there is none."""
+        """What measured gains teach: change of log entropy per step and unit of effort, [n]; <= 0 teaches nothing."""
         mean, covariance = state.mean, state.covariance
         for place in range(gains.shape[0]):
             number, gain = 2 + place, gains[place]
-            weight = covariance[:, number] / (covariance[number, number] + (TRUST * gain) ** 2)
-            weight = jnp.where(gain == 0, 0.0, weight)
+            off = TRUST * jnp.maximum(gain, mean[number])
+            weight = covariance[:, number] / (covariance[number, number] + off**2)
+            weight = jnp.where((gain > 0) & (state.seen > 0), weight, 0.0)
             mean = mean + weight * (gain - mean[number])
             covariance = covariance - jnp.outer(weight, covariance[number])
         return dataclasses.replace(state, mean=mean, covariance=0.5 * (covariance + covariance.T))

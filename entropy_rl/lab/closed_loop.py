@@ -38,7 +38,8 @@ class ClosedLoop:
       error: mean of entropy over mean of target, less 1, over the last half.
       wandering: largest such error of a moving mean of 20 steps in the last half.
       off_track: largest difference of that moving mean and the target's in the whole run, of the initial entropy.
-      settled: the first step at whose end a mean of 5 steps was within 5 % of the target; None if it never was.
+      settled: the first step at whose end a mean of 5 steps was within 5 % of the target and that of the 20 steps after
+        it was too: passing through is not settling. None if it never did.
       saturated: share of the steps in which all actuators were at their ends and more was asked.
       out_of_reach: names of the actuators at their ends in most of the last 20 steps, if the loop as a whole was.
     """
@@ -85,7 +86,8 @@ def _loop(run: Run, name: str) -> ClosedLoop | None:
     half, last = slice(len(steps) // 2, None), slice(-LONG, None)
     smooth = moving_mean(entropy, LONG), moving_mean(target, LONG)
     errors = moving_mean(entropy, SHORT) / moving_mean(target, SHORT) - 1.0
-    inside = np.flatnonzero(np.abs(errors) <= WITHIN)
+    after = smooth[0][SHORT:] / smooth[1][SHORT:] - 1.0  # of the 20 steps behind those 5
+    inside = np.flatnonzero((np.abs(errors[: len(after)]) <= WITHIN) & (np.abs(after) <= WITHIN))
     in_half = [series[-max(len(steps) - len(steps) // 2 - LONG + 1, 1) :] for series in smooth]
     stuck = saturated[last].mean() > 0.5
     return ClosedLoop(

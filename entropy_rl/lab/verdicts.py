@@ -103,10 +103,15 @@ class Check:
     met: bool | None
 
 
-def verdict(checks: Sequence[Check]) -> str:
-    """One word of the decisive bars: all met, some, none; "not run" where one of them could not be measured."""
+def verdict(checks: Sequence[Check], complete: bool = False) -> str:
+    """One word of the decisive bars: all met, some, none.
+
+    Args:
+      complete: every run came to its end, be it a bad one. What cannot be measured even so counts as missed; while
+        runs are missing it makes the verdict "not run".
+    """
     decisive = [check.met for check in checks if check.bar.decisive]
-    if not decisive or None in decisive:
+    if not decisive or (None in decisive and not complete):
         return NOT_RUN
     return REPRODUCES if all(decisive) else PARTLY if any(decisive) else FAILS
 

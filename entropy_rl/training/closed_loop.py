@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from entropy_rl.closed_loop.loop import EntropyLoop, OfDifficulty, OfTask, asks, informed, numbers, observe
+from entropy_rl.closed_loop.loop import EntropyLoop, OfDifficulty, OfTask, asks, due_in, informed, numbers, observe
 from entropy_rl.closed_loop.targets import Budget
 from entropy_rl.ops import schedules
 from entropy_rl.parallel.rows import settled
@@ -42,7 +42,8 @@ class Keeper:
         """
         self._loops = tuple(loops)
         where = None if shardings is None else (shardings, None)
-        self._observe, self._informed = jax.jit(observe, out_shardings=where), jax.jit(informed, out_shardings=where)
+        self._observe = jax.jit(observe, out_shardings=where)
+        self._informed = jax.jit(informed, static_argnames="due", out_shardings=where)
 
     def observe(self, state: TrainState, readings: Readings) -> Observed:
         """What follows from the entropies of a rollout; nothing is changed."""
@@ -56,13 +57,16 @@ class Keeper:
         """Whether gains are to be measured in a step, counted from 1."""
         return asks(self._loops, step)
 
-    def informed(self, state: TrainState, slopes: Mapping[str, Array]) -> tuple[TrainState, dict[str, float]]:
-        """The state with what the measured slopes teach its loops, and metrics.
+    def informed(
+        self, state: TrainState, slopes: Mapping[str, Array], step: int
+    ) -> tuple[TrainState, dict[str, float]]:
+        """The state with what the measured slopes teach the loops that asked in a step, and metrics.
 
         Args:
           slopes: as `sensitivity.Gauge` gives them.
         """
-        states, figures = settled(self._informed(self._loops, state.controllers, dict(slopes)))
+        asked = due_in(self._loops, step)
+        states, figures = settled(self._informed(self._loops, state.controllers, dict(slopes), due=asked))
         told = {name: float(value) for name, value in jax.device_get(figures).items()}
         return dataclasses.replace(state, controllers=states), told
 

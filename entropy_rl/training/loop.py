@@ -269,7 +269,7 @@ def _measured_gains(session: Session, experience: Experience, numbers: Mapping[s
     if not session.closed_loop.asks(session.step):
         return {}
     slopes = session.gauge(session.state, experience, numbers, session.update_key(0))
-    session.state, told = session.closed_loop.informed(session.state, slopes)
+    session.state, told = session.closed_loop.informed(session.state, slopes, session.step)
     return told
 
 

@@ -2,11 +2,11 @@
 
     gain_c = d H(theta'(c)) / dc = < grad H(theta'), d theta' / dc >,   theta' = the optimiser's step on loss(theta; c)
 
-H is the mean entropy at the states of a mini-batch, theta' the parameters after one optimiser step on it. The second
-factor is a forward derivative of the whole step, Adam and the clip of the gradient's norm included, along each number;
-the first one backward pass. With momentum, a number that is raised for good moves the first step by 1 - beta1 of what
-it moves later ones; what is computed is the latter, the gain of a number that stays. Which tokens a method selects is
-taken as it is: a fraction has no gain here but through weights.
+H is the mean entropy at temperature 1 at the states of a mini-batch, theta' the parameters after one optimiser step on
+it. The second factor is a forward derivative of the whole step, Adam and the clip of the gradient's norm included,
+along each number; the first one backward pass. With momentum, a number that is raised for good moves the first step by
+1 - beta1 of what it moves later ones; what is computed is the latter, the gain of a number that stays. Which tokens a
+method selects is taken as it is: a fraction has no gain here but through weights.
 """
 
 from __future__ import annotations
@@ -85,23 +85,25 @@ def sensitivities(
     steady = dataclasses.replace(optimizer, beta1=0.0)
     weights = learner.trained(state)
 
-    def score(weights: Params) -> dict[str, Array]:
+    plain = dataclasses.replace(experience, temperature=jnp.ones_like(experience.temperature))
+
+    def score(weights: Params, of: Experience) -> dict[str, Array]:
         moved = learner.with_trained(state, weights)
-        return scores(learner.policy_params(moved), experience, policy, moved.critic, loss.requires)
+        return scores(learner.policy_params(moved), of, policy, moved.critic, loss.requires)
 
     def moved(numbers: Mapping[str, Array]) -> tuple[Params, Params]:
         """Parameters after the step, and the gradient that they follow."""
         method, rule = schedules.resolve((loss, steady), state.step, numbers)
 
         def objective(weights: Params) -> Array:
-            stats = assembled(score(weights), experience, state.step)
+            stats = assembled(score(weights, experience), experience, state.step)
             return method(stats, method.plan(stats, key))
 
         gradients = jax.grad(objective)(weights)
         return step(rule, gradients, state.opt_state, weights, jax.random.fold_in(key, ROUNDING))[0], gradients
 
     def entropy(weights: Params) -> Array:
-        return masked.mean(score(weights)["entropies"], experience.response_mask)
+        return masked.mean(score(weights, plain)["entropies"], experience.response_mask)
 
     numbers = {name: jnp.asarray(value, jnp.float32) for name, value in controlled.items()}
     after, gradients = moved(numbers)

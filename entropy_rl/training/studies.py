@@ -110,7 +110,7 @@ def is_finished(planned: Planned, pool: pathlib.Path) -> bool:
 
 
 def _made(planned: Planned, workdir: pathlib.Path) -> bool:
-    """Makes one run; False if another process is at it, or was in the meantime, or if it came to a bad end."""
+    """Makes one run; False if another process is at it, or was in the meantime."""
     pool = workdir / POOL
     folder = pool / planned.folder
     with _alone(folder) as free:
@@ -124,9 +124,11 @@ def _made(planned: Planned, workdir: pathlib.Path) -> bool:
             return True
         try:
             loop.run(_started(planned, pool), str(folder), bases=str(workdir / BASES), warm_up=True)
-        except alarms.NonFiniteError as error:  # the others go on: it is a result too, and stays missing in the table
-            logging.error("%s came to no end: %s", planned.folder, error)
-            return False
+        except alarms.NonFiniteError as error:  # the others go on: a bad end is a result too, and misses its bars
+            logging.error("%s came to a bad end: %s", planned.folder, error)
+            summary = {"name": planned.setting.name, "steps": planned.setting.steps, "seed": planned.setting.seed}
+            summary |= {"failed": f"{error.metric} was not finite in step {error.step}"} | provenance.collect()
+            provenance.write_json(folder / workdirs.SUMMARY, summary)
         finally:
             jax.clear_caches()  # programs of a run are of no use to the next, and map memory
     return True

@@ -21,6 +21,8 @@ def record(study: Study, results: Results) -> dict[str, Any]:
     planned = list(study.planned())
     finished = sum(len(runs) for runs in results.runs.values())
     checks = [bar.check(results) for bar in study.bars]
+    failed = [f"{run.name}: {run.summary['failed']}" for runs in results.runs.values() for run in runs.values()
+              if "failed" in run.summary]  # fmt: skip
     every = [run for arm in study.arms for run in results.of(arm.name)]
     return {
         "study": study.name,
@@ -28,8 +30,9 @@ def record(study: Study, results: Results) -> dict[str, Any]:
         "source": study.source,
         "rows": list(study.rows),
         "note": study.note,
-        "verdict": verdicts.verdict(checks) if finished == len(planned) else verdicts.NOT_RUN,
-        "runs": {"planned": len(planned), "finished": finished, "seeds": len(study.seeds), "bases": _bases(study)},
+        "verdict": verdicts.verdict(checks, complete=True) if finished == len(planned) else verdicts.NOT_RUN,
+        "runs": {"planned": len(planned), "finished": finished, "seeds": len(study.seeds), "bases": _bases(study)}
+        | ({"failed": failed} if failed else {}),
         "bars": [_bar(check) for check in checks],
         "arms": [_arm(study, results, arm.name, arm.setting.name) for arm in study.arms],
         "provenance": {

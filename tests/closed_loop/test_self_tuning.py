@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -48,13 +49,16 @@ def test_the_gain_is_learned_and_rather_too_large_than_too_small(gain):
 
 def test_a_measured_gain_counts_beside_what_is_believed_and_an_unknown_one_does_not():
     controller, pair = SelfTuning(), (BONUS, Controlled("other", low=-1.0, high=1.0))
-    state = controller.start(pair)
+    state = dataclasses.replace(controller.start(pair), seen=jnp.int32(1))
     told = controller.informed(state, jnp.array([0.6, 0.0]))
     assert 0.3 < told.mean[2] < 0.6 and told.covariance[2, 2] < 0.75 * state.covariance[2, 2]
     assert told.mean[3] == state.mean[3] and told.covariance[3, 3] == state.covariance[3, 3]
     again = functools.reduce(lambda belief, _: controller.informed(belief, jnp.array([0.6, 0.0])), range(20), state)
     worth = 20 / 0.3**2, 1 / 0.2**2  # of twenty measurements and of the first belief
     assert again.mean[2] == pytest.approx((0.6 * worth[0] + 0.2 * worth[1]) / sum(worth), rel=1e-3)
+    lower = controller.informed(state, jnp.array([0.01, -0.5]))  # a small one is as uncertain as the belief
+    assert 0.02 < lower.mean[2] < 0.1 and lower.mean[3] == state.mean[3]
+    assert controller.informed(controller.start(pair), jnp.array([0.6, 0.6])).mean[2] == pytest.approx(0.2)  # unread
 
 
 def test_a_lead_settles_sooner():

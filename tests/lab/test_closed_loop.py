@@ -58,5 +58,10 @@ def test_a_loop_out_of_reach_names_what_is_at_its_end():
     assert loop.saturated == pytest.approx(0.4)
 
 
+def test_passing_through_the_target_is_not_settling():
+    falling = np.maximum(1.0 - 0.02 * (STEPS - 1), 0.1)  # 5 means near .5 on the way to .1
+    assert loop_of(falling, np.full(100, 0.5)).settled is None
+
+
 def test_a_run_without_loops_has_none():
     assert of_run(Run("", "run", {}, [{"step": 1, "entropy/token_mean": 0.3}] * 3, [], {})) is None

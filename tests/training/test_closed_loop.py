@@ -77,10 +77,10 @@ def test_loops_read_the_rollout_at_temperature_one_and_set_the_next_temperature(
 def test_gains_are_measured_where_a_loop_asks_for_it_and_taken_up(whole):
     steps = [record for record in training.Run(whole).metrics if "reward/mean" in record]
     gains = [record.get("controller/entropy/bonus/measured_gain") for record in steps]
-    assert [gain is not None for gain in gains] == [True, False, True, False, True]
-    assert gains[0] > 0 and gains[2] > 0  # a bonus raises entropy
+    assert [gain is not None for gain in gains] == [False, False, True, False, True]
+    assert gains[2] > 0 and gains[4] > 0  # a bonus raises entropy
     believed = [record["controller/entropy/bonus/gain"] for record in steps]
-    assert abs(believed[1] - gains[0]) < abs(believed[0] - gains[0])
+    assert abs(believed[3] - gains[2]) < abs(believed[2] - gains[2])
     assert not any("heat/temperature/measured" in name for record in steps for name in record)
 
 
@@ -90,9 +90,16 @@ def test_the_measurement_is_compiled_ahead_as_it_is_made(tmp_path, monkeypatch):
     with session.open_session(config().resolved(), folder, str(tmp_path / "bases")) as opened:
         ahead = {one.name: one for one in programs.of(opened.config, opened.engine.mesh, opened.engine)}
         with pytest.raises(Recorded):
-            loop.train_step(opened)
+            for _ in range(3):
+                loop.train_step(opened)
     lowered = dataclasses.replace(ahead["gains"], function=measurement.function).lower()
     assert measurement.text == lowered.as_text()
+
+
+def test_gains_are_not_measured_for_a_part_of_the_responses():
+    part = HOLD.replace(controller=SelfTuning(measure_every=2), measured=OfDifficulty())  # type: ignore
+    with pytest.raises(ValueError, match="'entropy' has measure_every=2 and reads a part of the responses"):
+        part.validate()
 
 
 def test_a_number_that_a_loop_moves_is_the_number_of_the_loss_and_compiles_nothing():

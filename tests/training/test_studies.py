@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import fcntl
 import json
+import math
 import pathlib
 
 import pytest
@@ -15,7 +16,8 @@ from entropy_rl.config import RandomWeights
 from entropy_rl.lab import verdicts
 from entropy_rl.lab.verdicts import Bar
 from entropy_rl.study import Arm, Study
-from entropy_rl.training import studies, study_results
+from entropy_rl.training import loop, studies, study_results
+from entropy_rl.training.alarms import NonFiniteError
 from entropy_rl.training.studies import Choice
 from tests.training.resuming import CONFIG_FILE
 
@@ -154,6 +156,26 @@ def test_a_study_with_bases_needs_warm_starts():
     config = dataclasses.replace(presets.load_config(str(CONFIG_FILE)), init=RandomWeights())
     with pytest.raises(ValueError, match="no warm start"):
         example(arms=(Arm("a", config),), bases=(0, 1)).validate()
+
+
+def test_a_run_with_a_bad_end_is_a_result_and_misses_its_bar(tmp_path, monkeypatch):
+    tiny = dataclasses.replace(presets.load_config(str(CONFIG_FILE)), init=RandomWeights(), steps=1, name="first")
+    diverging, made = dataclasses.replace(tiny, name="second"), loop.run
+
+    def run(config, *arguments, **options):
+        if config.name == "second":
+            made(config, *arguments, **options)
+            pathlib.Path(arguments[0], "summary.json").unlink()
+            raise NonFiniteError(7, "loss/total", math.nan, None)
+        made(config, *arguments, **options)
+
+    monkeypatch.setattr(studies.loop, "run", run)
+    subject = example(arms=(Arm("a", tiny), Arm("b", diverging)), seeds=(3,))
+    studies.run_study(subject, str(tmp_path))
+    found = study_results.record(subject, studies.results(subject, str(tmp_path)))
+    assert found["runs"]["finished"] == 2 and found["verdict"] == verdicts.FAILS
+    assert found["runs"]["failed"] == ["second: loss/total was not finite in step 7"]
+    assert found["bars"][0]["met"] is None
 
 
 def test_training_runs_are_arms_too_and_one_may_start_where_another_ended(tmp_path):
