@@ -285,6 +285,10 @@ def additions(stored: Mapping[str, Scalar], config: Any) -> set[str]:
                 yield from leaves
             elif _is_node(value):
                 yield from at_default(value, here)
+            elif isinstance(value, (tuple, list)):
+                for number, each in enumerate(value):
+                    if _is_node(each):
+                        yield from at_default(each, f"{here}[{number}]")
 
     return {path for path in at_default(config, "") if path not in stored}
 

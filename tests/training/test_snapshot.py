@@ -9,10 +9,15 @@ from etils import epath
 
 from entropy_rl import overrides
 from entropy_rl.absent import Absent
+from entropy_rl.closed_loop.loop import EntropyLoop
+from entropy_rl.closed_loop.self_tuning import SelfTuning
+from entropy_rl.closed_loop.targets import InNats
 from entropy_rl.config import Config
+from entropy_rl.ops.schedules import Controlled
 from entropy_rl.tasks.local import Problems
 from entropy_rl.training import snapshot
 
+BONUS = Controlled("bonus", low=-1.0, high=1.0)
 ROWS = [{"question": f"What is {n} + {n}?", "answer": str(2 * n)} for n in range(40)]
 
 
@@ -50,3 +55,12 @@ def test_a_field_that_an_older_version_did_not_know_is_no_change_while_it_is_at_
     assert overrides.additions(stored, config) == {"rollout.pieces"}
     moved = dataclasses.replace(config, rollout=dataclasses.replace(config.rollout, pieces=2))
     assert overrides.additions(stored, moved) == set()
+
+
+def test_a_field_that_a_part_of_a_list_did_not_have_is_added_too():
+    run = dataclasses.replace(Config(), closed_loop=(EntropyLoop(InNats(0.3), (BONUS,)),))
+    stored = overrides.flatten(run)
+    del stored["closed_loop[0].controller.measure_every"]
+    assert overrides.additions(stored, run) == {"closed_loop[0].controller.measure_every"}
+    moved = EntropyLoop(InNats(0.3), (BONUS,), SelfTuning(measure_every=5))
+    assert overrides.additions(stored, dataclasses.replace(run, closed_loop=(moved,))) == set()
