@@ -155,9 +155,7 @@ def test_a_kept_machine_is_not_deleted(cloud):
     assert result.returncode == 0
     assert cloud.state["request"] == ["ACTIVE"]
     assert "the machine is kept and paid for until launch/tpu_vm/delete.sh" in result.stderr
-    other = UP.replace("c.py", "other.py").replace(
-        "steps=3", "steps=5"
-    )  # the other is finished: no matter
+    other = UP.replace("c.py", "other.py").replace("steps=3", "steps=5")  # the other is finished: no matter
     assert cloud.script(other).returncode == 0
     assert cloud.step == 5
 
