@@ -1,7 +1,7 @@
 """docs/lab.md, made of the studies in configs/lab and of benchmarks/results/lab: claims, our figures, verdicts.
 
 Run:  python -m entropy_rl.experiment --config=all --judge_only --workdir=runs/lab --results=benchmarks/results/lab
-      python -m benchmarks.lab_page            (rewrites docs/lab.md)
+      python -m benchmarks.lab_page            (rewrites docs/lab.md, and the headline study's place in README.md)
       python -m benchmarks.lab_page --check    (says whether it is up to date, and ends with status 1 if not)
 """
 
@@ -25,7 +25,8 @@ from entropy_rl.training import study_results
 CHECK = flags.DEFINE_bool("check", False, "Change nothing.", allow_override=True)
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-PAGE, RESULTS = ROOT / "docs/lab.md", ROOT / "benchmarks/results/lab"
+PAGE, RESULTS, README = ROOT / "docs/lab.md", ROOT / "benchmarks/results/lab", ROOT / "README.md"
+BEGIN, END = "<!-- headline -->\n", "<!-- /headline -->\n"
 ORDER = (verdicts.REPRODUCES, verdicts.PARTLY, verdicts.FAILS, verdicts.NOT_RUN)
 MET = {True: "yes", False: "no", None: "not measured"}
 
@@ -57,13 +58,15 @@ repeat them; what holds here need not hold at 7B, and the other way round.
 def main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments {argv[1:]}")
-    text = page(records())
-    if CHECK.value:
-        if not PAGE.exists() or PAGE.read_text() != text:
-            sys.stderr.write("docs/lab.md is not what the results say; run: python -m benchmarks.lab_page\n")
-            sys.exit(1)
-        return
-    PAGE.write_text(text)
+    found = records()
+    wanted = {PAGE: page(found), README: opened(README.read_text(), found)}
+    stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
+    if CHECK.value and stale:
+        names = " and ".join(str(path.relative_to(ROOT)) for path in stale)
+        sys.stderr.write(f"not what the results say: {names}; run: python -m benchmarks.lab_page\n")
+        sys.exit(1)
+    for path in stale:
+        path.write_text(wanted[path])
 
 
 def records(folder: pathlib.Path = RESULTS) -> list[Record]:
@@ -96,6 +99,36 @@ def _summary(found: Sequence[Record]) -> str:
     judged = [row for row in CLAIMS if any(one["verdict"] != verdicts.NOT_RUN for one in best(found, row))]
     counted = ", ".join(f"{count[word]} *{word}*" for word in ORDER if count[word])
     return f"**{len(judged)} of {len(CLAIMS)} claims judged.** Of {len(found)} studies: {counted}.\n"
+
+
+def opened(readme: str, found: Sequence[Record]) -> str:
+    """The README with the headline study's table and picture between their markers."""
+    (one,) = (one for one in found if one["study"] == "headline")
+    before, rest = readme.split(BEGIN)
+    return before + BEGIN + headline(one) + END + rest.split(END)[1]
+
+
+def headline(one: Record) -> str:
+    """What the README opens with; nothing before the first runs."""
+    runs = one["runs"]
+    if not runs["finished"]:
+        return ""
+    differences = [("difference to GRPO over pairs of runs", "", "asked", "met")]
+    for bar in one["bars"]:
+        met = MET[bar["met"]] if bar["decisive"] else "told"
+        differences.append((bar["figure"], study_results.text(bar["found"]), bar["asked"].replace("nothing", ""), met))
+    state = f"**{_word(one).capitalize()}**" if one["verdict"] != verdicts.NOT_RUN else (
+        f"**Under way: {runs['finished']} of {runs['planned']} runs; nothing is judged before the last**"
+    )  # fmt: skip
+    parts = [
+        f"## The headline study\n\n{one['claim']} ([source]({one['source'].split()[-1]})). Here: {one['note']} "
+        f"{state}; protocol, every run and how to repeat it: [`docs/lab.md`](docs/lab.md#headline).\n",
+        _arms(one),
+        table(differences),
+    ]
+    if one.get("chart"):
+        parts.append(f"![Entropy and validation accuracy of all arms](benchmarks/results/lab/{one['chart']})\n")
+    return "\n".join(parts)
 
 
 def _claims(found: Sequence[Record]) -> str:

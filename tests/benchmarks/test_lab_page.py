@@ -11,6 +11,7 @@ import pytest
 from benchmarks import lab_page
 from benchmarks.lab_rows import CLAIMS
 from entropy_rl import presets
+from entropy_rl.lab import verdicts
 from entropy_rl.lab.verdicts import Bar, Estimate, Results
 from entropy_rl.study import Arm, Study
 from entropy_rl.training import study_results
@@ -46,6 +47,18 @@ FOUND = [record("first", "reproduces", (1, 2)), record("second", "partly", (2,))
 def test_the_page_is_what_the_results_say():
     """If this fails after a study was added or run: python -m benchmarks.lab_page."""
     assert lab_page.PAGE.read_text() == lab_page.page(lab_page.records())
+
+
+def test_the_readme_opens_with_what_the_headline_study_found_so_far():
+    readme = lab_page.README.read_text()
+    assert lab_page.opened(readme, lab_page.records()) == readme
+    done = record("headline", "partly", (17,)) | {"chart": "headline.svg"}
+    text = lab_page.opened(f"a\n{lab_page.BEGIN}what was before\n{lab_page.END}b\n", [done])
+    assert text.startswith("a\n") and text.endswith("b\n") and "what was before" not in text
+    assert "**Partly**" in text and "results/lab/headline.svg" in text and "share \\| of something" in text
+    under_way = lab_page.headline(done | {"verdict": verdicts.NOT_RUN})
+    assert "Under way" in under_way and "nothing is judged before the last" in under_way
+    assert lab_page.headline(record("headline", verdicts.NOT_RUN, (17,), finished=0)) == ""
 
 
 def test_the_readme_counts_as_the_page_does():
