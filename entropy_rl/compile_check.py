@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from entropy_rl.config import Config
     from entropy_rl.parallel.topologies import Topology
     from entropy_rl.training.ahead import Checked
-    from entropy_rl.training.programs import Program
+    from entropy_rl.training.program import Program
 
 # allow_override: another command may have a flag of the same name, and a notebook imports several.
 _CONFIG = flags.DEFINE_string("config", None, "A config file, or the name of a preset.", allow_override=True)

@@ -46,7 +46,7 @@ FORBIDDEN_CALLS = {"eval", "exec", "sympify", "parse_expr", "print", "__import__
 FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "torch", "tensorflow"}
 # The user's own reward function travels from the trainer to its workers: never a file, never what a policy wrote.
 ALLOWED_MODULES = {
-    "entropy_rl.rewards.pool.pool": {"cloudpickle"},
+    "entropy_rl.rewards.pool.travel": {"cloudpickle"},
     "entropy_rl.rewards.pool.worker": {"cloudpickle"},
 }
 # Written in two halves, so that this file is not one that holds them.

@@ -6,9 +6,9 @@ import pathlib
 
 import pytest
 from absl import app, flags
-from absl.testing import flagsaver
 
 from entropy_rl import train
+from tests import flagsaver
 
 HEADER = """
 import dataclasses

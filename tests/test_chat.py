@@ -9,13 +9,13 @@ import pathlib
 import jax
 import pytest
 from absl import app, flags
-from absl.testing import flagsaver
 
 from entropy_rl import chat, presets, training
 from entropy_rl.config import RandomWeights
 from entropy_rl.models import checkpoints
 from entropy_rl.models.decoder import Decoder
 from entropy_rl.training.conversation import Answer, Speaker
+from tests import flagsaver
 from tests.rollout import tiny_tokenizers
 from tests.training.resuming import CONFIG_FILE
 

@@ -11,9 +11,9 @@ import sys
 
 import pytest
 from absl import flags
-from absl.testing import flagsaver
 
 from entropy_rl import compile_check
+from tests import flagsaver
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 TINY = str(REPOSITORY / "tests" / "tiny_slice_run.py")
@@ -34,7 +34,7 @@ def config():
         flags.FLAGS(["test"])
 
     def read(devices: int, *changes: str):
-        with flagsaver.flagsaver((compile_check._CONFIG, TINY), (compile_check._SET, list(changes))):
+        with flagsaver.flagsaver(**{compile_check._CONFIG.name: TINY, compile_check._SET.name: list(changes)}):
             return compile_check._config(devices)
 
     return read
@@ -75,7 +75,7 @@ def test_no_tokenizer_and_no_data_are_needed(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     if not flags.FLAGS.is_parsed():
         flags.FLAGS(["test"])
-    with flagsaver.flagsaver((compile_check._CONFIG, "tpu_v6e_16_qwen25_7b")):
+    with flagsaver.flagsaver(**{compile_check._CONFIG.name: "tpu_v6e_16_qwen25_7b"}):
         config = compile_check._config(16)
     assert config.text_tokenizer.pad_id >= 0 and config.rollout.prompt_tokens == 2048
 

@@ -10,7 +10,6 @@ import jax
 import numpy as np
 import pytest
 from absl import app, flags
-from absl.testing import flagsaver
 
 from entropy_rl import convert, presets, training
 from entropy_rl.config import RandomWeights
@@ -19,6 +18,7 @@ from entropy_rl.models import checkpoints, lora
 from entropy_rl.rollout.tokenizers import HuggingFaceTokenizer
 from entropy_rl.training import checkpoints as run_checkpoints
 from entropy_rl.training import snapshot
+from tests import flagsaver
 from tests.models.checkpoints import example
 from tests.models.checkpoints.example import QWEN
 from tests.training.resuming import CONFIG_FILE

@@ -9,12 +9,12 @@ import shutil
 
 import pytest
 from absl import app, flags
-from absl.testing import flagsaver
 from etils import epath
 
 from entropy_rl import evaluate, presets, training
 from entropy_rl.config import RandomWeights
 from entropy_rl.training import revisit, snapshot
+from tests import flagsaver
 from tests.training.resuming import CONFIG_FILE
 
 

@@ -8,9 +8,9 @@ import re
 
 import pytest
 from absl import app, flags
-from absl.testing import flagsaver
 
 from entropy_rl import experiment, presets
+from tests import flagsaver
 
 STUDY = """
 import dataclasses, json, pathlib
@@ -109,8 +109,9 @@ def test_every_study_of_the_lab_is_whole_and_can_be_run(name):
 
 
 def test_a_setting_means_the_same_in_every_study():
-    """Runs are shared by the names of their settings."""
+    """Runs are shared by their folders: name, base and seed of their settings."""
     settings = {}
     for name in presets.study_names():
-        for arm in presets.load_study(name).arms:
-            assert settings.setdefault(arm.setting.name, arm.setting) == arm.setting, (name, arm.name)
+        for planned in presets.load_study(name).planned():
+            same = settings.setdefault((planned.folder, planned.after), planned.setting)
+            assert same == planned.setting, (name, planned.arm)

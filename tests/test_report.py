@@ -1,8 +1,8 @@
 import pytest
 from absl import app, flags
-from absl.testing import flagsaver
 
 from entropy_rl import report
+from tests import flagsaver
 from tests.lab import fake_runs
 
 

@@ -8,11 +8,11 @@ import sys
 
 import pytest
 from absl import app, flags
-from absl.testing import flagsaver
 
 from entropy_rl import mistakes, train
 from entropy_rl.config import Config
 from entropy_rl.training.alarms import NonFiniteError
+from tests import flagsaver
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 

@@ -13,7 +13,7 @@ import jax
 from entropy_rl.config import Config
 from entropy_rl.parallel.devices import Peak
 from entropy_rl.training import hlo, roofline
-from entropy_rl.training.programs import Program
+from entropy_rl.training.program import Program
 
 GIB = 1 << 30
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}

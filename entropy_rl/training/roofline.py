@@ -18,7 +18,8 @@ from entropy_rl.models import flops
 from entropy_rl.models.decoder import Decoder
 from entropy_rl.parallel import sharding
 from entropy_rl.parallel.devices import Peak
-from entropy_rl.training.programs import Program, bytes_per_device
+from entropy_rl.training.program import Program
+from entropy_rl.training.programs import bytes_per_device
 from entropy_rl.types import TrainState
 
 COMPUTE, MEMORY, NETWORK = "compute", "memory", "network"

@@ -18,7 +18,7 @@ from entropy_rl.config import Config
 from entropy_rl.parallel import compilation
 from entropy_rl.rollout.engine import Engine
 from entropy_rl.training import programs
-from entropy_rl.training.programs import Program
+from entropy_rl.training.program import Program
 
 AT_A_TIME = 2
 

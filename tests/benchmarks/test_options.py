@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from absl import app, flags
-from absl.testing import flagsaver
 
 from benchmarks import options
+from tests import flagsaver
 
 
 @pytest.fixture(autouse=True)

@@ -6,12 +6,12 @@ import math
 import numpy as np
 import pytest
 from absl import app, flags
-from absl.testing import flagsaver
 
 from entropy_rl import report
 from entropy_rl.lab import forecast, law, rivals
 from entropy_rl.lab.foreign import is_foreign, read_foreign
 from entropy_rl.lab.runs import read_runs
+from tests import flagsaver
 
 STEPS = range(60)
 

@@ -67,11 +67,14 @@ def test_sigterm_reaches_every_arm_and_is_waited_for(machine, cores):
     assert machine.asked.read_text().count("saved") == cores
 
 
+TESTS = "-m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile"
+
+
 def test_quick_tests_are_the_default_and_flags_go_to_pytest(machine):
     assert machine.run("bash launch/test.sh -k clip -x").returncode == 0
-    assert ran(machine) == ["-m pytest -m not slow -k clip -x"]
+    assert ran(machine) == [f"{TESTS} -m not slow -k clip -x"]
     machine.run("bash launch/test.sh --all -- -q")
-    assert ran(machine) == ["-m pytest -q"]
+    assert ran(machine) == [f"{TESTS} -q"]
 
 
 def test_checks_come_before_the_tests_and_a_failing_one_ends_it(machine):

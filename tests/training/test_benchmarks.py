@@ -9,7 +9,6 @@ import pathlib
 import numpy as np
 import pytest
 from absl import app, flags
-from absl.testing import flagsaver
 
 from entropy_rl import evaluate, training
 from entropy_rl.problem import Problem
@@ -20,6 +19,7 @@ from entropy_rl.tasks.datasets.gsm8k import GSM8K
 from entropy_rl.training import benchmarks, subjects
 from entropy_rl.training.evaluation import Evaluation
 from entropy_rl.training.protocols import Protocol
+from tests import flagsaver
 from tests.tasks import make_files
 from tests.training import words
 from tests.training.words import Digest

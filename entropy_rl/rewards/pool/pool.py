@@ -5,9 +5,7 @@ from __future__ import annotations
 import base64
 import collections
 import dataclasses
-import importlib.util
 import itertools
-import sys
 import threading
 import weakref
 from collections.abc import Sequence
@@ -16,7 +14,7 @@ from typing import Any
 from absl import logging
 
 from entropy_rl.problem import Problem, Verdict
-from entropy_rl.rewards.pool import messages
+from entropy_rl.rewards.pool import messages, travel
 from entropy_rl.rewards.pool.messages import Call
 from entropy_rl.rewards.pool.process import WorkerGone, WorkerProcess
 from entropy_rl.rewards.pool.workers import DIED, TIMED_OUT, Workers
@@ -181,7 +179,7 @@ class Pool:
     def _code(self, reward: Any) -> _Code:
         known = self._codes.get(id(reward))
         if known is None:
-            pickled = base64.b64encode(_pickled(reward)).decode("ascii")
+            pickled = base64.b64encode(travel.pickled(reward)).decode("ascii")
             reads_tokens = getattr(reward, "reads_tokens", True)
             known = self._codes[id(reward)] = _Code(f"reward{next(self._names)}", pickled, reward, reads_tokens)
             while len(self._codes) > 8:
@@ -209,30 +207,6 @@ def calls_of(
         Call(each, completions[at * size : (at + 1) * size], anchors[at * beside : (at + 1) * beside], is_group=True)
         for at, each in enumerate(problems)
     ]
-
-
-def _pickled(reward: Any) -> bytes:
-    """The reward's own code: only what the user wrote goes this way, never a file or a text of the policy."""
-    import cloudpickle
-
-    for name in {type(reward).__module__, getattr(reward, "__module__", None)} - {"__main__", "builtins", None}:
-        module = sys.modules.get(name)
-        if module is not None and not _importable(name):  # a config file: workers could not import it by name
-            cloudpickle.register_pickle_by_value(module)
-    try:
-        return cloudpickle.dumps(reward)
-    except Exception as error:  # whatever a user's object raises when it is copied
-        raise ValueError(
-            f"{reward!r:.200} cannot travel to the workers ({error}); make it a function of plain values, or leave "
-            "workers None"
-        ) from error
-
-
-def _importable(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except (ImportError, ValueError, AttributeError):
-        return False
 
 
 class _Shared:
