@@ -80,10 +80,10 @@ def _spread(count: int, most: int) -> np.ndarray:
 
 
 def _legend(arms: list[str], names: list[str], width: int) -> list[Markup]:
-    """Rows of coloured marks with the names of the arms, in the order of the study."""
-    mark = Markup(
-        '<rect x="{:.0f}" y="-9" width="12" height="12" fill="{}"/><text class="label" x="{:.0f}" y="1.5">{}</text>'
-    )
+    """Rows of coloured marks with the names of the arms, in their order; with a gap where the lines have gaps."""
+    whole = Markup('<rect x="{:.0f}" y="-9" width="12" height="12" fill="{}"/>')
+    parted = Markup('<path d="M{:.0f} -9h5v12h-5zm8 0h4v12h-4z" fill="{}"/>')
+    text = Markup('<text class="label" x="{:.0f}" y="1.5">{}</text>')
     rows: list[list[Markup]] = [[]] if names else []
     x = float(charts.LEFT)
     for name in names:
@@ -91,7 +91,8 @@ def _legend(arms: list[str], names: list[str], width: int) -> list[Markup]:
         if rows[-1] and x + needed > width:
             rows.append([])
             x = float(charts.LEFT)
-        rows[-1].append(mark.format(x, charts.COLOURS[arms.index(name) % len(charts.COLOURS)], x + SWATCH, name))
+        turn, colour = divmod(arms.index(name), len(charts.COLOURS))
+        rows[-1].append((parted if turn else whole).format(x, charts.COLOURS[colour]) + text.format(x + SWATCH, name))
         x += needed
     return [Markup("").join(row) for row in rows]
 

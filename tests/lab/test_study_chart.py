@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from entropy_rl.lab import study_chart
+from entropy_rl.lab import charts, study_chart
 from entropy_rl.lab.runs import Run
 from entropy_rl.lab.verdicts import Results
 
@@ -58,6 +58,12 @@ def test_many_arms_take_several_rows_of_legend_inside_the_picture():
     assert len(rows) > 1
     last = float(rows[-1].get("transform").split()[1].rstrip(")"))
     assert last < float(root.get("height")) - 4
+
+
+def test_a_colour_that_is_used_again_has_a_mark_of_its_own():
+    several = [f"an arm with a long name, {number}" for number in range(9)]
+    text = study_chart.draw(results(*several), ("validation/pass@1",), "t")
+    assert text.count("h5v12h-5z") == 9 - len(charts.COLOURS)
 
 
 def test_an_arm_without_runs_keeps_its_colour_and_is_not_named():
