@@ -40,6 +40,14 @@ def test_an_anneal_is_followed():
     assert np.abs(off).max() < 0.05 * told["target"][0]
 
 
+def test_the_gain_is_learned():
+    """Of a loop that is slow enough for a steady process."""
+    calm = loop(OfInitial(0.3), settling=12.0, lead=0.0, drift=0.02, slew=0.2)
+    told = Process(gain=0.5, noise=0.02).run(calm, STEPS)
+    assert told["bonus/gain"][0] == pytest.approx(0.2, abs=0.01)  # what it believes at the start
+    assert 0.35 < told["bonus/gain"][60:].mean() < 0.65
+
+
 @pytest.mark.parametrize("gain", [0.05, 0.2, 0.5, 1.0])
 def test_the_gain_is_learned_and_rather_too_large_than_too_small(gain):
     told = Process(gain=gain, noise=0.02).run(loop(OfInitial(0.3)), STEPS)
