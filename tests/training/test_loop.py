@@ -20,6 +20,7 @@ from entropy_rl.models.decoder import Decoder
 from entropy_rl.ops.schedules import Schedule
 from entropy_rl.problem import Verdict
 from entropy_rl.tasks.countdown import Countdown
+from entropy_rl.training import session
 from entropy_rl.training.alarms import NonFiniteError
 from tests.training.resuming import CONFIG_FILE, assert_same_run, final_state, finished_checkpoints
 from tests.training.test_checkpoints import data_files
@@ -70,6 +71,14 @@ class Silent(Countdown):
 
     def demonstration(self, seed, index):
         return super().demonstration(seed, index)[0], ""
+
+
+def test_all_processes_meet_when_the_summary_is_there_and_before_it_is_read(tmp_path, monkeypatch):
+    met = []
+    summary = tmp_path / "run/summary.json"
+    monkeypatch.setattr(session.exchange, "meet", lambda place: met.append((place, summary.exists())))
+    run = training.run(dataclasses.replace(TINY, steps=1), str(tmp_path / "run"))
+    assert ("the summary is written", True) in met and run.summary["steps"] == 1
 
 
 def test_responses_of_the_end_alone_are_a_run_like_any_other(tmp_path):
