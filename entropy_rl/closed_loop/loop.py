@@ -116,14 +116,6 @@ def observe(
     return moved, figures
 
 
-def asks(loops: Sequence[EntropyLoop], step: int) -> bool:
-    """Whether a controller wants its gains measured in an RL step, counted from 1.
-
-    Never in the first: Adam's first step has the same length whatever the loss.
-    """
-    return any(due_in(loops, step))
-
-
 def informed(
     loops: Sequence[EntropyLoop], states: Any, slopes: Mapping[str, Array], due: Sequence[bool]
 ) -> tuple[Any, dict[str, Array]]:
@@ -146,14 +138,13 @@ def informed(
     return moved, figures
 
 
-def due_in(loops: Sequence[EntropyLoop], step: int) -> tuple[bool, ...]:
-    """Which loops ask in a step."""
-    return tuple(_is_due(loop, step) for loop in loops)
+def asking(loops: Sequence[EntropyLoop], step: int) -> tuple[bool, ...]:
+    """Which loops want their gains measured in an RL step, counted from 1.
 
-
-def _is_due(loop: EntropyLoop, step: int) -> bool:
-    every = measures_every(loop)
-    return bool(every) and step > 1 and (step - 1) % every == 0
+    None in the first: Adam's first step has the same length whatever the loss.
+    """
+    every = map(measures_every, loops)
+    return tuple(bool(steps) and step > 1 and (step - 1) % steps == 0 for steps in every)
 
 
 def measures_every(loop: EntropyLoop) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from entropy_rl.closed_loop.loop import EntropyLoop, OfDifficulty, OfTask, asks, due_in, informed, numbers, observe
+from entropy_rl.closed_loop.loop import EntropyLoop, OfDifficulty, OfTask, asking, informed, numbers, observe
 from entropy_rl.closed_loop.targets import Budget
 from entropy_rl.ops import schedules
 from entropy_rl.parallel.rows import settled
@@ -55,7 +55,7 @@ class Keeper:
 
     def asks(self, step: int) -> bool:
         """Whether gains are to be measured in a step, counted from 1."""
-        return asks(self._loops, step)
+        return any(asking(self._loops, step))
 
     def informed(
         self, state: TrainState, slopes: Mapping[str, Array], step: int
@@ -65,8 +65,8 @@ class Keeper:
         Args:
           slopes: as `sensitivity.Gauge` gives them.
         """
-        asked = due_in(self._loops, step)
-        states, figures = settled(self._informed(self._loops, state.controllers, dict(slopes), due=asked))
+        due = asking(self._loops, step)
+        states, figures = settled(self._informed(self._loops, state.controllers, dict(slopes), due=due))
         told = {name: float(value) for name, value in jax.device_get(figures).items()}
         return dataclasses.replace(state, controllers=states), told
 
