@@ -6,7 +6,7 @@ import collections
 from typing import TYPE_CHECKING
 
 from entropy_rl.closed_loop.loop import EntropyLoop
-from entropy_rl.ops.schedules import controlled_in
+from entropy_rl.ops.schedules import Controlled, controlled_in
 from entropy_rl.problem import Refinable
 from entropy_rl.references import ResetReference
 from entropy_rl.rewards.reward import GroupReward
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def check_learner(config: Config) -> None:
-    """Critic and value loss, reset and leash, anchors and reference, refinement, its weighting and sampling.
+    """Critic and value loss, reset and leash, anchors and reference, what takes the place of responses.
 
     Raises:
       ValueError: that names what is missing and the remedy.
@@ -35,6 +35,7 @@ def check_learner(config: Config) -> None:
     if anchors and config.reference is None:
         raise ValueError(f"reward.anchors is {anchors}, but there is no reference to ask; set reference=EmaReference()")
     _check_refinement(config)
+    _check_tempering(config)
 
 
 def _check_refinement(config: Config) -> None:
@@ -55,6 +56,25 @@ def _check_refinement(config: Config) -> None:
         raise ValueError("a refinement is judged alone and has no values; use a single reward and no critic")
 
 
+def _check_tempering(config: Config) -> None:
+    if config.tempering is None:
+        return
+    if config.refinement is not None:
+        raise ValueError("tempering and refinement both take the places of responses; set one of them to None")
+    if config.tempering.prompts > config.rollout.prompts:
+        raise ValueError(
+            f"tempering.prompts is {config.tempering.prompts}, but a step has rollout.prompts = "
+            f"{config.rollout.prompts}; lower it"
+        )
+    asks = getattr(config.reward, "anchors", 0) or getattr(config.reward, "requires", ())
+    if isinstance(config.reward, GroupReward) or asks or config.with_critic:
+        raise ValueError("a tempered answer is judged alone and has no values; use a single reward and no critic")
+    if config.tempering.temperature == config.rollout.temperature:
+        raise ValueError(
+            f"tempering.temperature is {config.tempering.temperature}, that of the rollouts; choose another"
+        )
+
+
 def check_loops(config: Config) -> None:
     """Closed loops, and the numbers that they set: every `Controlled` has one loop, and every actuator a place.
 
@@ -68,7 +88,7 @@ def check_loops(config: Config) -> None:
             raise ValueError(f"closed_loop holds {loop!r}, which is no EntropyLoop")
         loop.validate()
     _check_names(config.closed_loop)
-    placed = {one.name: one for one in controlled_in((config.loss, config.advantages, config.rollout.temperature))}
+    placed = {one.name: one for one in _placed(config)}
     moved = {one.name: one for loop in config.closed_loop for one in loop.actuators}
     for name in sorted(placed.keys() - moved.keys()):
         raise ValueError(
@@ -76,7 +96,7 @@ def check_loops(config: Config) -> None:
         )
     for name in sorted(moved.keys() - placed.keys()):
         raise ValueError(
-            f"closed_loop moves {name!r}, which stands nowhere in loss, advantages or rollout.temperature; "
+            f"closed_loop moves {name!r}, which stands nowhere in loss, advantages, rollout.temperature or tempering; "
             "put the same Controlled in the place of the number that it should set"
         )
     for name, one in moved.items():
@@ -86,6 +106,11 @@ def check_loops(config: Config) -> None:
             )
     if controlled_in(config.optimizer):
         raise ValueError("optimizer holds a Controlled number; the learning rate moves everything: use a schedule")
+
+
+def _placed(config: Config) -> list[Controlled]:
+    tempered = () if config.tempering is None else config.tempering.temperature
+    return controlled_in((config.loss, config.advantages, config.rollout.temperature, tempered))
 
 
 def _check_names(loops: tuple[EntropyLoop, ...]) -> None:

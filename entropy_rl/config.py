@@ -20,6 +20,7 @@ from entropy_rl.rewards.pool import Workers
 from entropy_rl.rollout.curriculum import Band, EasiestFirst
 from entropy_rl.rollout.filters import DynamicSampling
 from entropy_rl.rollout.refinement import Refinement
+from entropy_rl.rollout.tempering import Tempering
 from entropy_rl.rollout.templates import Chat, Plain
 from entropy_rl.rollout.tokenizers import HuggingFaceTokenizer
 from entropy_rl.tasks.countdown import Countdown
@@ -49,6 +50,8 @@ class Config:
       workers: processes that judge answers within limits of time and memory, or None to judge in the trainer itself;
         none are started where a verifier says that it is quick and sure to end, as those of the embedded tasks do.
       sampling: None to train on every group, or DynamicSampling to refill those without signal.
+      refinement: None, or Refinement to try failed problems again with the task's help.
+      tempering: None, or Tempering to learn from right answers that were sampled at another temperature.
       curriculum: None for the order of the stream, or Band or EasiestFirst, by measured pass rates.
       ledger: accounts of where entropy goes, off by default; Ledger() or --set ledger.every=5 keeps them.
       closed_loop: loops that hold the entropy at a target by moving numbers of this config, its `Controlled` ones.
@@ -71,6 +74,7 @@ class Config:
     workers: Workers | None = Workers()
     reference: Reference | None = None
     refinement: Refinement | None = None
+    tempering: Tempering | None = None
     advantages: Any = GroupNormalized()
     loss: PolicyLoss = dataclasses.field(default_factory=lambda: PolicyLoss(surrogate=ClippedSurrogate()))
     optimizer: AdamW = dataclasses.field(default_factory=AdamW)
@@ -139,6 +143,7 @@ class Config:
             config.workers,
             config.reference,
             config.refinement,
+            config.tempering,
             config.update,
             config.evaluation,
             config.checkpoint,

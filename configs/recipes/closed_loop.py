@@ -25,14 +25,15 @@ from entropy_rl.controls.entropy_bonus import EntropyBonus
 from entropy_rl.controls.sign_weights import SignRejection, SignWeights
 from entropy_rl.losses.policy_loss import PolicyLoss
 from entropy_rl.ops.schedules import Controlled, Linear
+from entropy_rl.rollout.tempering import Tempering
 
 
 @dataclasses.dataclass(frozen=True)
 class Looped(Recipe):
-    """A recipe whose numbers are moved; `temperature` goes to `rollout.temperature`."""
+    """A recipe whose numbers are moved; `tempering` goes to the config's."""
 
     closed_loop: tuple[EntropyLoop, ...] = ()
-    temperature: Any = 1.0
+    tempering: Tempering | None = None
 
 
 def _loop(target: Any, actuator: Controlled, controller: Any) -> tuple[EntropyLoop, ...]:
@@ -74,7 +75,8 @@ _aepo = Controlled("temperature", low=0.8, high=1.2, rest=1.0)
 aepo = Looped(
     PolicyLoss(CLIP_HIGHER),
     closed_loop=_loop(InNats(0.5), _aepo, OnOff()),
-    temperature=_aepo,
-    besides="published: a quarter of the prompts at this temperature, their right answers alone with advantage 1 and "
-    "log-probs at temperature 1. Here all rollouts have it and are trained at it, which explores without pulling",
+    tempering=Tempering(_aepo, prompts=128, most=60),
+    updates=4,
+    besides="512 prompts with 5 responses each, of which 60 are 2.3 %: set both to the same shares of other batches. "
+    "They take the first rows of the batch in the public code, and those of their own prompts here",
 )

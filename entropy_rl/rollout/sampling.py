@@ -27,6 +27,7 @@ class Purpose(enum.IntEnum):
     ANCHOR = 5  # responses of the reference policy, beside those of TRAIN
     REFINEMENT = 6
     CONVERSATION = 7
+    TEMPERING = 8
 
 
 def row_keys(seed: Array | int, purpose: Array | int, draws: Array, samples: Array) -> Array:

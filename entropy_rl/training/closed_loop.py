@@ -132,8 +132,12 @@ def _is_read(loop: EntropyLoop, group: Sequence[Response], problem: Problem) -> 
     return True
 
 
-def sampling_temperature(temperature: Any, state: TrainState) -> float:
-    """That of the next rollout: a number, a schedule of optimiser steps, or what a loop says."""
+def sampling_temperature(temperature: Any, step: Array, controlled: Mapping[str, Array]) -> float:
+    """A number, a schedule of optimiser steps, or what a loop says.
+
+    Args:
+      controlled: what the loops say, by name.
+    """
     if isinstance(temperature, int | float):
         return temperature
-    return float(schedules.resolve(temperature, state.step, numbers(state.controllers)))
+    return float(schedules.resolve(temperature, step, controlled))

@@ -156,8 +156,14 @@ def _round(session: Session, params: Any, clock: metrics.Stopwatch) -> _Round:
 
 def _sampled(session: Session, params: Any, drawn: Sequence[Drawn]) -> Rollout:
     prompts, draws = [one.problem.prompt for one in drawn], [one.position for one in drawn]
-    temperature = closed_loop.sampling_temperature(session.config.rollout.temperature, session.state)
+    temperature = _temperature(session)
     return session.engine(params, prompts, draws, Purpose.TRAIN, temperature, session.state.step)
+
+
+def _temperature(session: Session) -> float:
+    state = session.state
+    numbers = closed_loop.numbers(state.controllers)
+    return closed_loop.sampling_temperature(session.config.rollout.temperature, state.step, numbers)
 
 
 def _concatenated(rollouts: Sequence[Rollout], mesh: Mesh) -> Rollout:
@@ -182,7 +188,7 @@ def _judge(
         elder = dataclasses.replace(session.engine, group_size=count)
         prompts, draws = [one.problem.prompt for one in drawn], [one.position for one in drawn]
         reference = session.publish(session.reference_params)
-        temperature = closed_loop.sampling_temperature(config.rollout.temperature, session.state)
+        temperature = _temperature(session)
         anchors = elder(reference, prompts, draws, Purpose.ANCHOR, temperature)
     if "self_certainty" in getattr(config.reward, "requires", ()):
         certainties = processes.settled(self_certainties(params, rollout, policy=config.policy))

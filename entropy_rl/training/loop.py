@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -18,19 +19,21 @@ from entropy_rl.parallel import exchange
 from entropy_rl.parallel.distributed import Departure
 from entropy_rl.parallel.rows import beside
 from entropy_rl.problem import Problem
-from entropy_rl.training import agreement, metrics, processes, profiling, samples, speed, workdirs
+from entropy_rl.training import agreement, closed_loop, metrics, processes, profiling, samples, speed, workdirs
 from entropy_rl.training.collect import Batch, collect
 from entropy_rl.training.evaluation import Evaluation, evaluate, held_out
 from entropy_rl.training.experience import build_experience, mini_batches, rewards_of
 from entropy_rl.training.interrupts import EXIT_CODE, Interrupted, Leaving, stop_requests
-from entropy_rl.training.judging import is_correct
+from entropy_rl.training.judging import is_correct, judge
 from entropy_rl.training.ledger import Account
-from entropy_rl.training.refinement import Refined, refine
+from entropy_rl.training.refinement import refine
 from entropy_rl.training.session import Session, open_session
+from entropy_rl.training.substitution import Trained, untouched
+from entropy_rl.training.tempering import temper
 from entropy_rl.training.update import MARKS
 from entropy_rl.training.warm_up import compile_ahead
 from entropy_rl.training.workdirs import Run
-from entropy_rl.types import Array, Experience
+from entropy_rl.types import Array, Experience, Rollout
 
 
 def run(
@@ -126,12 +129,12 @@ def train_step(session: Session) -> None:
         session.state, moved = session.references.move(session.step + 1, session.state)
         params = session.publish(session.params)
         batch = collect(session, params, clock)
-        trained = _refine(session, params, batch)
+        observed = session.closed_loop.observe(session.state, batch.readings)
+        trained = _trained(session, params, batch, observed.numbers)
         del params  # what rollouts read makes room for the update
         clock.lap("time/reward")
         session.step += 1
-        observed = session.closed_loop.observe(session.state, batch.readings)
-        experience = _experience(session, trained, observed.numbers)
+        experience = _experience(session, batch, trained, observed.numbers)
         session.stop.point()
     except Leaving:
         session.rewind(before)
@@ -203,7 +206,7 @@ def finish(session: Session) -> Run:
 
 
 def _speed(
-    session: Session, batch: Batch, trained: Refined, measured: Mapping[str, Any], laps: Mapping[str, float]
+    session: Session, batch: Batch, trained: Trained, measured: Mapping[str, Any], laps: Mapping[str, float]
 ) -> dict[str, float]:
     """Of the rollout, of the update, and of the step without its evaluation."""
     config, mesh = session.config, session.engine.mesh
@@ -213,37 +216,34 @@ def _speed(
     return shares | rates | speed.memory(mesh)
 
 
-@profiling.phase("refinement")
-def _refine(session: Session, params: Any, batch: Batch) -> Refined:
-    """What is trained on: the batch as it is, or with refinements in the place of failed responses."""
-    config = session.config
-    if config.refinement is None:
-        return Refined(batch.rollout, batch.verdicts, np.zeros(len(batch.verdicts), bool), {})
-    return refine(
-        session.engine, session.task, config.reward, params, batch.problems, batch.rollout, batch.verdicts,
-        batch.draws, config.refinement.slots,
-    )  # fmt: skip
+@profiling.phase("substitution")
+def _trained(session: Session, params: Any, batch: Batch, controlled: Mapping[str, Array]) -> Trained:
+    """What is trained on: the batch as it is, or with refinements or tempered answers in the place of responses."""
+    config, state = session.config, session.state
+    sampled = params, batch.problems, batch.rollout, batch.verdicts, batch.draws
+    if config.refinement is not None:
+        return refine(session.engine, session.task, config.reward, *sampled, config.refinement.slots, state.step)
+    if config.tempering is not None:
+        numbers = closed_loop.numbers(state.controllers)
+        usual = closed_loop.sampling_temperature(config.rollout.temperature, state.step, numbers)
+        other = closed_loop.sampling_temperature(config.tempering.temperature, state.step, controlled)
+        judged = functools.partial(judge, session.engine, session.task, config.reward, pool=session.pool)
+        return temper(session.engine, config.tempering, judged, *sampled, (usual, other), state.step)
+    return untouched(batch.rollout, batch.verdicts)
 
 
 @profiling.phase("experience")
-def _experience(session: Session, trained: Refined, controlled: Mapping[str, Array]) -> Experience:
+def _experience(session: Session, batch: Batch, trained: Trained, controlled: Mapping[str, Array]) -> Experience:
     config, requires = session.config, session.config.loss.requires
     rollout, verdicts = trained.rollout, trained.verdicts
+    judged = verdicts if config.tempering is None else batch.verdicts  # whose advantage is 1 is none of its group
     values = session.values(session.params, session.state.critic, rollout) if config.with_critic else None
     estimator = schedules.resolve(config.advantages, session.state.step, controlled)
     experience = build_experience(
-        rollout, rewards_of(verdicts), is_correct(verdicts), estimator, requires, session.task, values
+        rollout, rewards_of(judged), is_correct(verdicts), estimator, requires, session.task, values
     )
-    if config.refinement is not None:
-        experience = _rescored_refinements(session, experience, trained.rows)
-    if config.update.rescore:
-        fresh = (experience.policy_version == session.state.step)[:, None]  # rows carried over keep what they have
-        stored = experience.old_logprobs, experience.old_entropies
-        scored = session.rescore(session.params, experience)
-        old_logprobs, old_entropies = jax.tree.map(lambda new, old: jnp.where(fresh, new, old), scored, stored)
-        experience = dataclasses.replace(
-            experience, old_logprobs=old_logprobs, old_entropies=old_entropies, rollout_logprobs=rollout.logprobs
-        )
+    experience = _with_substitutes(config, experience, trained.rows)
+    experience = _rescored(session, experience, rollout, trained.rows)
     if "reference_logprobs" in requires:
         reference_logprobs, _ = session.rescore(session.reference_params, experience)
         experience = dataclasses.replace(experience, reference_logprobs=reference_logprobs)
@@ -253,15 +253,33 @@ def _experience(session: Session, trained: Refined, controlled: Mapping[str, Arr
     return experience
 
 
-def _rescored_refinements(session: Session, experience: Experience, rows: np.ndarray) -> Experience:
-    """Refined rows get the log-probs that the policy gives them without the help; no ratio is made of them."""
-    refined = beside(experience.responses, rows)[:, None]
-    if processes.any_of(bool(rows.any()), "refined rows"):
-        scored = session.rescore(session.params, experience)
-        stored = experience.old_logprobs, experience.old_entropies
-        logprobs, entropies = jax.tree.map(lambda new, old: jnp.where(refined, new, old), scored, stored)
-        experience = dataclasses.replace(experience, old_logprobs=logprobs, old_entropies=entropies)
-    return dataclasses.replace(experience, off_policy=experience.response_mask & refined)
+def _with_substitutes(config: Config, experience: Experience, rows: np.ndarray) -> Experience:
+    """Refined tokens are marked, for no ratio is made of them; tempered ones have the advantage 1."""
+    if config.refinement is None and config.tempering is None:
+        return experience
+    tokens = experience.response_mask & beside(experience.responses, rows)[:, None]
+    if config.refinement is not None:
+        return dataclasses.replace(experience, off_policy=tokens)
+    return dataclasses.replace(experience, advantages=jnp.where(tokens, 1.0, experience.advantages))
+
+
+def _rescored(session: Session, experience: Experience, rollout: Rollout, rows: np.ndarray) -> Experience:
+    """Log-probs and entropies as the trainer computes them, where they are asked for; of substitutes in any case."""
+    config, replaced = session.config, beside(experience.responses, rows)[:, None]
+    with_substitutes = config.refinement is not None or config.tempering is not None
+    if not config.update.rescore and not (with_substitutes and processes.any_of(bool(rows.any()), "substitutes")):
+        return experience
+    again = replaced
+    if config.update.rescore:  # rows carried over keep what they have
+        again = (experience.policy_version == session.state.step)[:, None]
+    stored = experience.old_logprobs, experience.old_entropies
+    scored = session.rescore(session.params, experience)
+    logprobs, entropies = jax.tree.map(lambda new, old: jnp.where(again, new, old), scored, stored)
+    experience = dataclasses.replace(experience, old_logprobs=logprobs, old_entropies=entropies)
+    if not config.update.rescore:
+        return experience
+    sampled = jnp.where(replaced, logprobs, rollout.logprobs) if with_substitutes else rollout.logprobs
+    return dataclasses.replace(experience, rollout_logprobs=sampled)
 
 
 def _measured_gains(session: Session, experience: Experience, numbers: Mapping[str, Array]) -> dict[str, float]:

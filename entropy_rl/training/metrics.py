@@ -78,6 +78,9 @@ value/mean                         | score      | mean     | of the value head a
 value/explained_variance           | share      | mean     | 1 - var(return - value) / var(return), over tokens
 refinement/attempted               | share      |          | groups without a right answer that were given a refinement
 refinement/right                   | share      |          | of the refinements, those that are right and joined
+tempering/temperature              | -          |          | at which prompts were asked again
+tempering/accuracy                 | share      |          | of the answers at that temperature, those that are right
+tempering/joined                   | share      |          | of the responses trained on, those of that temperature
 sampling/rounds                    | rounds     |          | of rollout.prompts prompts each, sampled in the step
 sampling/too_hard                  | share      |          | groups sampled whose accuracy is at or below the band
 sampling/too_easy                  | share      |          | groups sampled whose accuracy is at or above the band

@@ -70,7 +70,7 @@ class _Run:
         yield self.publish()
         yield self.sampling("sampling", self.engine, self.config.rollout.piece, self.config.rollout.pieces)
         yield from self.of_rewards()
-        yield from self.of_refinement()
+        yield from self.of_substitutes()
         yield from self.scoring()
         yield from self.of_mini_batches()
         yield from self.of_loops()
@@ -145,11 +145,13 @@ class _Run:
             yield self.scored("self-certainty", judging.self_certainties, arguments, rollout.pieces, rollout.piece,
                               {"policy": config.policy})  # fmt: skip
 
-    def of_refinement(self) -> Iterator[Program]:
+    def of_substitutes(self) -> Iterator[Program]:
         if self.config.refinement is not None:
             width = self.engine.prompt_tokens + self.engine.response_tokens
             refiner = dataclasses.replace(self.engine, group_size=1, prompt_tokens=width)
             yield self.sampling("sampling of refinements", refiner, self.config.refinement.slots, 1)
+        if self.config.tempering is not None:
+            yield self.sampling("sampling at another temperature", self.engine, self.config.tempering.prompts, 1)
 
     def scored(
         self, name: str, function: Any, arguments: tuple[Any, ...], times: float = 1.0, prompts: int = 0,
@@ -177,17 +179,18 @@ class _Run:
         if config.with_critic:
             arguments = (self.params, self.state.critic, self.rollout)
             yield self.scored("values", compiled_values(config.policy, pieces, widths), arguments)
+        substitutes = config.refinement is not None or config.tempering is not None
+        fields |= {"off_policy"} if config.refinement is not None else set()
         stages = (
-            ("rescoring of refinements", config.refinement is not None, "off_policy"),
-            ("rescoring", config.update.rescore, "rollout_logprobs"),
-            ("reference log-probs", "reference_logprobs" in requires, "reference_logprobs"),
+            ("rescoring", config.update.rescore or substitutes, {"rollout_logprobs"} & self.fields()),
+            ("reference log-probs", "reference_logprobs" in requires, {"reference_logprobs"}),
         )
         rescore, seen = compiled_rescore(config.policy, pieces, widths), set()
         for name, wanted, added in stages:
             if wanted and fields not in seen:
                 seen.add(fields)
                 yield self.scored(name, rescore, (self.params, self.experience(config.rollout.prompts, fields)))
-            fields = fields | ({added} if wanted else set())
+            fields = fields | (added if wanted else set())
         if "proxy_logprobs" in requires:
             whole = self.experience(config.rollout.prompts, fields)
             yield self.scored("proxy", compiled_proxy(config.policy, pieces, widths), (self.params, whole))

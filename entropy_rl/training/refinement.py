@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from entropy_rl.parallel import rows
@@ -16,26 +15,10 @@ from entropy_rl.rewards.scoring import score_all
 from entropy_rl.rewards.task_accuracy import TaskAccuracy
 from entropy_rl.rollout.engine import Engine
 from entropy_rl.rollout.sampling import Purpose
-from entropy_rl.training import processes
+from entropy_rl.training import processes, substitution
 from entropy_rl.training.judging import agreed, is_correct
-from entropy_rl.types import Params, Rollout
-
-
-@dataclasses.dataclass(frozen=True)
-class Refined:
-    """What is trained on in place of what was sampled.
-
-    Attributes:
-      rollout: right refinements stand in the last row of their group; log-probs and entropies there are 0, to be
-      rescored. verdicts: [B].
-      rows: [B] bool, those rows.
-      figures: metrics.
-    """
-
-    rollout: Rollout
-    verdicts: list[Verdict]
-    rows: np.ndarray
-    figures: dict[str, float]
+from entropy_rl.training.substitution import Substitute, Trained
+from entropy_rl.types import Array, Params, Rollout
 
 
 def refine(
@@ -48,7 +31,8 @@ def refine(
     verdicts: Sequence[Verdict],
     draws: Sequence[int],
     slots: int,
-) -> Refined:
+    version: Array | int,
+) -> Trained:
     """Samples one refinement for each of the first `slots` groups that are all wrong; those that are right join.
 
     A refinement is right or wrong by the same reward as the responses. It answers to the bare prompt from then on:
@@ -57,6 +41,7 @@ def refine(
     Args:
       params: as rollouts read them.
       problems, draws: [P], those of the rollout.
+      version: optimiser steps of `params`.
     """
     groups, texts = len(problems), engine.texts(rollout)
     slots = rows.own_slots(engine.mesh, slots)
@@ -80,7 +65,7 @@ def refine(
     )
     fits = [len(tokens) <= engine.response_tokens for tokens in answers]
     joining = {
-        last[g]: (answers[slot], judged[slot])
+        last[g]: Substitute(answers[slot], True, judged[slot])
         for slot, g in enumerate(asked)
         if fits[slot] and is_correct([judged[slot]])[0]
     }
@@ -89,7 +74,7 @@ def refine(
     figures = {"refinement/attempted": n_asked / n_groups}
     if n_asked:
         figures["refinement/right"] = n_joining / n_asked
-    return _joined(rollout, list(verdicts), joining, engine.tokenizer.pad_id, figures)
+    return substitution.substituted(rollout, verdicts, joining, engine.tokenizer.pad_id, version, figures)
 
 
 def _answer(engine: Engine, problem: Problem, prompt: str, sampled: Rollout, slot: int) -> list[int]:
@@ -98,31 +83,3 @@ def _answer(engine: Engine, problem: Problem, prompt: str, sampled: Rollout, slo
     if not prompt.startswith(problem.prompt):
         return tokens
     return engine.tokenizer.encode(prompt)[len(engine.tokenizer.encode(problem.prompt)) :] + tokens
-
-
-def _joined(
-    rollout: Rollout,
-    verdicts: list[Verdict],
-    joining: dict[int, tuple[list[int], Verdict]],
-    pad_id: int,
-    figures: dict[str, float],
-) -> Refined:
-    responses, mask, finished = (
-        np.array(rows.local_rows(old)) for old in (rollout.responses, rollout.response_mask, rollout.finished)
-    )
-    refined = np.zeros(len(verdicts), bool)
-    for row, (tokens, verdict) in joining.items():
-        responses[row], mask[row] = pad_id, False
-        responses[row, : len(tokens)], mask[row, : len(tokens)] = tokens, True
-        finished[row], refined[row], verdicts[row] = True, True, verdict
-    kept = rows.beside(rollout.responses, ~refined)[:, None]
-    rollout = dataclasses.replace(
-        rollout,
-        responses=rows.in_place_of(rollout.responses, responses),
-        response_mask=rows.in_place_of(rollout.response_mask, mask),
-        finished=rows.in_place_of(rollout.finished, finished),
-        logprobs=jnp.where(kept, rollout.logprobs, 0.0),
-        entropies=jnp.where(kept, rollout.entropies, 0.0),
-        unit_entropies=jnp.where(kept, rollout.unit_entropies, 0.0),
-    )
-    return Refined(rollout, verdicts, refined, figures)

@@ -20,10 +20,9 @@ LOOPED = {name: value for name, value in vars(closed_loop).items() if isinstance
 @pytest.mark.parametrize("name", LOOPED)
 def test_a_published_controller_is_a_valid_run_whose_loss_follows_it(name):
     recipe, run = LOOPED[name], countdown_grpo.get_config()
-    rollout = dataclasses.replace(run.rollout, temperature=recipe.temperature)
-    run = dataclasses.replace(
-        run, loss=recipe.loss, advantages=recipe.advantages, rollout=rollout, closed_loop=recipe.closed_loop
-    )
+    rollout = dataclasses.replace(run.rollout, prompts=512, responses=5)
+    run = dataclasses.replace(run, loss=recipe.loss, advantages=recipe.advantages, closed_loop=recipe.closed_loop)
+    run = dataclasses.replace(run, rollout=rollout, tempering=recipe.tempering)
     run.validate()
     states = loops.start(run.closed_loop)
     for entropy in (0.9, 0.01, 0.01, 0.01):

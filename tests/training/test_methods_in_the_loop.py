@@ -131,7 +131,7 @@ def test_a_right_refinement_takes_the_last_row_of_its_group_and_answers_to_the_b
     scripted: Any = Scripted()
     verdicts = judge(scripted, EASY, None, problems, rollout)
     assert [verdict.score for verdict in verdicts] == [1.0, 0.0, 0.0, 0.0]
-    result = refine(scripted, EASY, None, None, problems, rollout, verdicts, draws=[10, 11], slots=3)
+    result = refine(scripted, EASY, None, None, problems, rollout, verdicts, draws=[10, 11], slots=3, version=0)
     assert result.rows.tolist() == [False, False, False, True]
     assert Scripted().texts(result.rollout) == [*texts[:3], "6 + 9 = 15 15 + 8 = 23"]
     assert [verdict.score for verdict in result.verdicts] == [1.0, 0.0, 0.0, 1.0]
