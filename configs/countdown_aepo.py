@@ -3,8 +3,8 @@
 Run:     python -m entropy_rl.train --config=countdown_aepo --workdir=runs/countdown_aepo
 Source:  Wang et al. 2025, https://arxiv.org/abs/2510.08141, and its code: temperature 1.2 or .8, the first quarter of
          the prompts, 60 of 2,560 responses, 30 above the target; here 2.3 % and half of it. Theirs is .5 nats at 7B.
-Result:  one seed: pass@1 .58 and pass@16 .68 on the test; the entropy passes .2 in step 40 and goes on to .05 nats, as without:
-         2.3 % of the responses do not hold it at this learning rate. Raise `most` if it is to be held.
+Result:  one seed: pass@1 .58 and pass@16 .68 on the test; the entropy passes .2 in step 40 and goes on to .05 nats, as
+         without: so few responses do not hold it at this learning rate. Raise `most` if it is to be held.
 """
 
 import dataclasses
