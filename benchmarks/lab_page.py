@@ -29,6 +29,7 @@ PAGE, RESULTS, README = ROOT / "docs/lab.md", ROOT / "benchmarks/results/lab", R
 BEGIN, END = "<!-- headline -->\n", "<!-- /headline -->\n"
 ORDER = (verdicts.REPRODUCES, verdicts.PARTLY, verdicts.FAILS, verdicts.NOT_RUN)
 MET = {True: "yes", False: "no", None: "not measured"}
+UNCLEAR = ", by its mean: the interval reaches over the bar"
 
 Record = dict[str, Any]
 
@@ -47,8 +48,9 @@ repeat them; what holds here need not hold at 7B, and the other way round.
   runs of that paper, and that none of them was run.
 * An estimate is a mean over runs with its 95 % interval (Student's, over seeds; pairs of runs share base and seed).
 * The verdict: *reproduces* if every bar is met, *partly* if some are, *does not reproduce* if none is, and *not run*
-  until every planned run is finished. A bar asks for the mean or, where it says so, for the whole interval. Settings
-  were chosen on validation; figures are of the test, or of training where they say so.
+  until every planned run is finished. A bar asks for the mean or, where it says so, for the whole interval; where the
+  interval of a figure reaches over its bar, the table says so: such a verdict may be chance. Settings were chosen on
+  validation; figures are of the test, or of training where they say so.
 * Bars are published figures or those of an earlier probe at this scale. The first runs of GRPO and RLOO, which many
   studies share, had been looked at when these bars were written down; where a bar, a bin or an arm was changed after a
   look at its own runs, the study says so.
@@ -98,7 +100,15 @@ def _summary(found: Sequence[Record]) -> str:
     count = collections.Counter(one["verdict"] for one in found)
     judged = [row for row in CLAIMS if any(one["verdict"] != verdicts.NOT_RUN for one in best(found, row))]
     counted = ", ".join(f"{count[word]} *{word}*" for word in ORDER if count[word])
-    return f"**{len(judged)} of {len(CLAIMS)} claims judged.** Of {len(found)} studies: {counted}.\n"
+    networks = [row for row in judged if any(map(_of_networks, best(found, row)))]
+    return (
+        f"**{len(judged)} of {len(CLAIMS)} claims judged**, {len(networks)} of them on trained transformers and the "
+        f"others on exact tables alone. Of {len(found)} studies: {counted}.\n"
+    )
+
+
+def _of_networks(one: Record) -> bool:
+    return one["verdict"] != verdicts.NOT_RUN and not one["study"].startswith("tabular_")
 
 
 def opened(readme: str, found: Sequence[Record]) -> str:
@@ -115,8 +125,9 @@ def headline(one: Record) -> str:
         return ""
     differences = [("difference to GRPO over pairs of runs", "", "asked", "met")]
     for bar in one["bars"]:
-        met = MET[bar["met"]] if bar["decisive"] else "told"
-        differences.append((bar["figure"], study_results.text(bar["found"]), bar["asked"].replace("nothing", ""), met))
+        differences.append(
+            (bar["figure"], study_results.text(bar["found"]), bar["asked"].replace("nothing", ""), _met(bar))
+        )
     state = f"**{_word(one).capitalize()}**" if one["verdict"] != verdicts.NOT_RUN else (
         f"**Under way: {runs['finished']} of {runs['planned']} runs; nothing is judged before the last**"
     )  # fmt: skip
@@ -153,8 +164,8 @@ def _studies(found: Sequence[Record]) -> str:
 def _section(one: Record) -> str:
     bars = [("figure", "asked", "found", "met")]
     for bar in one["bars"]:
-        met = MET[bar["met"]] if bar["decisive"] else "told"
-        bars.append((bar["figure"], bar["asked"] if bar["decisive"] else "", study_results.text(bar["found"]), met))
+        asked = bar["asked"] if bar["decisive"] else ""
+        bars.append((bar["figure"], asked, study_results.text(bar["found"]), _met(bar)))
     parts = [
         f"## {one['study']}\n",
         f"**Claim.** {one['claim']}.\n\n**Source.** {one['source']}.\n",
@@ -170,6 +181,13 @@ def _section(one: Record) -> str:
         parts.append(_origin(one["provenance"]))
     parts += [f"Came to a bad end, and misses its bars: {failed}.\n" for failed in one["runs"].get("failed", ())]
     return "\n".join(part for part in parts if part)
+
+
+def _met(bar: Record) -> str:
+    """Whether a bar is met; said so where the other is within the interval too."""
+    if not bar["decisive"]:
+        return "told"
+    return MET[bar["met"]] + (UNCLEAR if bar.get("clear") is False else "")
 
 
 def _arms(one: Record) -> str:

@@ -54,6 +54,19 @@ class Arm:
 
 
 @dataclasses.dataclass(frozen=True)
+class AtTestTime:
+    """What is sampled of every finished run of a study: `entropy_rl.evaluate --sweep`, written into its folder.
+
+    Attributes:
+      temperatures: > 0.
+      samples: to each problem of the test.
+    """
+
+    temperatures: tuple[float, ...]
+    samples: int
+
+
+@dataclasses.dataclass(frozen=True)
 class Planned:
     """One run of a study.
 
@@ -86,6 +99,7 @@ class Study:
       bases: seeds of the warm start, each of which gets all seeds; () for that of the settings.
       figures: of each run, for the table: label and figure.
       series: metrics that are drawn over the steps.
+      test_time: temperatures at which the finished runs are sampled; None for none.
     """
 
     name: str
@@ -99,6 +113,7 @@ class Study:
     bases: tuple[int, ...] = ()
     figures: tuple[tuple[str, Figure], ...] = FIGURES
     series: tuple[str, ...] = SERIES
+    test_time: AtTestTime | None = None
 
     def planned(self) -> Iterator[Planned]:
         """Every run: all arms of the first seed on every base, then of the second; so what is finished is paired."""

@@ -60,7 +60,7 @@ def bars(arms: Sequence[str]) -> tuple[Bar, ...]:
     return (
         Bar("root mean square error of the forecast, reward", over(arms, error("forecast")), high=0.05),
         Bar("share of the later steps inside the 90 % interval", over(arms, part("coverage")), low=0.8),
-        *(Bar(f"error of the rival '{name}' - ours", over(arms, lead(name)), low=0.0) for name in RIVALS),
+        *(Bar(f"error of the rival '{name}' - ours", over(arms, lead(name)), low=0.0, whole=True) for name in RIVALS),
         Bar("error of 'exponential in step' - ours", over(arms, lead("exponential in step")), decisive=False),
         Bar("error of our curves in steps alone - ours", over(arms, lead("in steps alone")), decisive=False),
         Bar("error of our curves in H alone - ours", over(arms, lead("through H alone")), decisive=False),

@@ -83,6 +83,15 @@ def worst(arm: str, figure: Figure) -> Callable[[Results], Estimate]:
     return measured
 
 
+def swing(loop: closed_loop.ClosedLoop) -> float:
+    """Mean |error| of means of 5 steps over the last half: what swings around its target shows here, and noise does."""
+    half = slice(len(loop.steps) // 2, None)
+    entropy, target = (
+        closed_loop.moving_mean(series[half], closed_loop.SHORT) for series in (loop.entropy, loop.target)
+    )
+    return float(np.abs(entropy / target - 1.0).mean())
+
+
 def given_back(run: Run) -> float:
     """The best validation's pass@1 less the mean of the last three: what a run learned and lost again."""
     scores = run.series("validation/pass@1")[1]
@@ -92,6 +101,7 @@ def given_back(run: Run) -> float:
 FIGURES = (
     *study.FIGURES,
     ("error over the last half", of_loop(lambda loop: loop.error)),
+    ("mean |error| of 5 steps, last half", of_loop(swing)),
     ("wandering", WANDERING),
     ("share of steps saturated", SATURATED),
     ("validation pass@1 given back", given_back),

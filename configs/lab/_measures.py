@@ -129,6 +129,11 @@ def share(arms: Sequence[str], holds: Callable[[Results, str], bool | None]) -> 
     return measured
 
 
+def among(arms: Sequence[str]) -> float:
+    """The level of one of several intervals, such that with .95 none of them misses by chance (Bonferroni)."""
+    return 1 - (1 - verdicts.LEVEL) / len(arms)
+
+
 def contains_zero(found: Estimate) -> bool | None:
     """Whether an interval does not tell a difference from none; None where there is no interval."""
     return None if math.isnan(found.low) else found.low <= 0 <= found.high

@@ -28,7 +28,9 @@ def get_study() -> Study:
         source=_easy.PAPER,
         rows=(5,),
         note="Ours forecasts entropy too; the paper reads it from the finished run. The forecaster's constants were "
-        "chosen on GRPO, RLOO, REINFORCE++, Dr.GRPO and on tables, and are judged on the other four arms.",
+        "chosen on GRPO, RLOO, REINFORCE++, Dr.GRPO and on tables, and are judged on the other four arms. Ahead of a "
+        "rival: the whole interval, which was asked for after the runs. An interval that is too wide covers too: its "
+        "width is told beside what was left to gain.",
         bars=(
             *_forecast.bars(JUDGED),
             Bar(

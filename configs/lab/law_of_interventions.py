@@ -4,7 +4,7 @@ Run:  python -m entropy_rl.experiment --config=configs/lab/law_of_interventions.
 """
 
 from configs import countdown_clip_cov, countdown_entropy_bonus, countdown_grpo, countdown_kl_cov
-from configs.lab._measures import coefficient, contains_zero, fit, pooled_r2, share
+from configs.lab._measures import among, coefficient, contains_zero, fit, pooled_r2, share
 from entropy_rl.lab.verdicts import Bar, Estimate, Results
 from entropy_rl.study import Arm, Study
 
@@ -20,7 +20,7 @@ def lost(results: Results) -> Estimate:
 
 
 def differs(results: Results, arm: str) -> bool | None:
-    zero = contains_zero(results.difference(arm, "GRPO", CEILING))
+    zero = contains_zero(results.difference(arm, "GRPO", CEILING, among(OTHERS)))
     return None if zero is None else not zero
 
 
@@ -31,8 +31,9 @@ def get_study() -> Study:
         source="ours",
         rows=(7,),
         note="Two ways to see it: one law for all runs loses at least .05 of R², or at least one control's ceiling "
-        "b - a differs from GRPO's by more than the interval. NSR was planned as a further arm and left out for want "
-        "of time.",
+        "b - a differs from GRPO's by more than the interval, widened for looking at three of them (it was not until "
+        "after the runs: one of the three was thought to differ). NSR was planned as a further arm and left out for "
+        "want of time.",
         bars=(
             Bar("R² lost by one law instead of one each", lost, low=0.05),
             Bar("share of controls whose ceiling differs from GRPO's", share(OTHERS, differs), low=0.25),

@@ -1,10 +1,6 @@
 """Collapse in training and luck at inference are two things: the first is the policy's, the second the temperature's.
 
 Run:  python -m entropy_rl.experiment --config=configs/lab/test_time.py --workdir=runs/lab
-      for run in runs/lab/pool/countdown_{grpo,kl_cov,clip_cov}/seed[012]; do
-        python -m entropy_rl.evaluate --sweep --run=$run --json=$run/test_time.json --temperatures=.5,1,1.5 --samples=64
-      done
-      python -m entropy_rl.experiment --config=configs/lab/test_time.py --workdir=runs/lab --judge_only
 """
 
 from configs import countdown_clip_cov, countdown_grpo, countdown_kl_cov
@@ -12,7 +8,7 @@ from configs.lab._measures import ratio
 from entropy_rl.lab import test_time
 from entropy_rl.lab.runs import Run
 from entropy_rl.lab.verdicts import Bar, Estimate, Figure, Results, estimate
-from entropy_rl.study import Arm, Study
+from entropy_rl.study import Arm, AtTestTime, Study
 
 CONTROLLED = ("KL-Cov", "Clip-Cov")
 
@@ -77,6 +73,7 @@ def get_study() -> Study:
             Arm("KL-Cov", countdown_kl_cov.get_config()),
             Arm("Clip-Cov", countdown_clip_cov.get_config()),
         ),
+        test_time=AtTestTime((0.5, 1.0, 1.5), samples=64),
         figures=(
             ("entropy at T = 1", swept(1.0, entropy)),
             ("luck at T = .5", swept(0.5, noise)),

@@ -53,10 +53,10 @@ class Results:
         keys = [key for key in ours if key in theirs]
         return np.array([ours[key] for key in keys]), np.array([theirs[key] for key in keys])
 
-    def difference(self, arm: str, other: str, figure: Figure) -> Estimate:
+    def difference(self, arm: str, other: str, figure: Figure, level: float = LEVEL) -> Estimate:
         """arm - other, paired by base and seed."""
         ours, theirs = self.paired(arm, other, figure)
-        return estimate(ours - theirs)
+        return estimate(ours - theirs, level)
 
     def ratio(self, arm: str, other: str, figure: Figure) -> Estimate:
         """arm / other, paired by base and seed: the geometric mean, for figures above 0."""
@@ -101,6 +101,18 @@ class Check:
     bar: Bar
     found: Estimate
     met: bool | None
+
+    @property
+    def clear(self) -> bool | None:
+        """Whether the whole interval says so: it lies within the bar where it is met, and outside where it is missed.
+
+        None where there is no interval.
+        """
+        if self.met is None or math.isnan(self.found.low) or math.isnan(self.found.high):
+            return None
+        if self.met:
+            return bool(self.bar.low <= self.found.low and self.found.high <= self.bar.high)
+        return bool(self.found.high < self.bar.low or self.found.low > self.bar.high)
 
 
 def verdict(checks: Sequence[Check], complete: bool = False) -> str:

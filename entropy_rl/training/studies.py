@@ -16,10 +16,10 @@ from etils import epath
 
 from entropy_rl import overrides
 from entropy_rl.config import Config, FromRun
-from entropy_rl.lab import runs
+from entropy_rl.lab import runs, test_time
 from entropy_rl.lab.verdicts import Key, Results
-from entropy_rl.study import Experiment, Planned, Study
-from entropy_rl.training import alarms, loop, provenance, workdirs
+from entropy_rl.study import AtTestTime, Experiment, Planned, Study
+from entropy_rl.training import alarms, loop, provenance, sweep, workdirs
 
 POOL, BASES = "pool", "bases"
 
@@ -85,6 +85,10 @@ def run_study(study: Study, workdir: str, choice: Choice = Choice()) -> None:
         began = time.monotonic()
         if _made(planned, pathlib.Path(workdir)):
             spent.append(time.monotonic() - began)
+    if study.test_time is not None:
+        for planned in chosen:
+            if is_finished(planned, pool):
+                _sample_again(study.test_time, pool / planned.folder)
 
 
 def results(study: Study, workdir: str) -> Results:
@@ -132,6 +136,19 @@ def _made(planned: Planned, workdir: pathlib.Path) -> bool:
         finally:
             jax.clear_caches()  # programs of a run are of no use to the next, and map memory
     return True
+
+
+def _sample_again(asked: AtTestTime, folder: pathlib.Path) -> None:
+    """The test-time twin of a finished run, unless it is there."""
+    file = folder / test_time.FILE
+    with _alone(folder) as free:
+        if not free or file.exists():
+            return
+        logging.info("%s: sampling at temperatures %s", folder, ", ".join(f"{t:g}" for t in asked.temperatures))
+        found = sweep.sweep_run(str(folder), asked.temperatures, asked.samples)
+        document = {"run": str(folder), "split": "test", **test_time.to_json(found)} | provenance.collect()
+        provenance.write_json(file, document)
+        jax.clear_caches()
 
 
 def _started(planned: Planned, pool: pathlib.Path) -> Config:

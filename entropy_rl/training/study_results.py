@@ -12,11 +12,14 @@ from entropy_rl.lab.runs import Run, number
 from entropy_rl.lab.verdicts import Check, Estimate, Results
 from entropy_rl.study import Study
 
+UNKNOWN = "not recorded"
+
 
 def record(study: Study, results: Results) -> dict[str, Any]:
     """Everything that the page of the lab says of a study, as plain values.
 
-    While runs are missing the verdict is "not run": the figures so far are there, and are not judged.
+    While runs are missing the verdict is "not run": the figures so far are there, and are not judged. The same if all
+    runs are there and one of their figures is not, unless a run came to a bad end: that misses its bars.
     """
     planned = list(study.planned())
     finished = sum(len(runs) for runs in results.runs.values())
@@ -30,15 +33,15 @@ def record(study: Study, results: Results) -> dict[str, Any]:
         "source": study.source,
         "rows": list(study.rows),
         "note": study.note,
-        "verdict": verdicts.verdict(checks, complete=True) if finished == len(planned) else verdicts.NOT_RUN,
+        "verdict": verdicts.verdict(checks, bool(failed)) if finished == len(planned) else verdicts.NOT_RUN,
         "runs": {"planned": len(planned), "finished": finished, "seeds": len(study.seeds), "bases": _bases(study)}
         | ({"failed": failed} if failed else {}),
         "bars": [_bar(check) for check in checks],
         "arms": [_arm(study, results, arm.name, arm.setting.name) for arm in study.arms],
         "provenance": {
-            "commits": sorted(collections.Counter(str(run.summary.get("commit", "")) for run in every)),
+            "commits": sorted(collections.Counter(run.summary.get("commit") or UNKNOWN for run in every)),
             "hardware": sorted({str(run.summary.get("hardware", "")) for run in every}),
-            "versions": every[-1].summary.get("versions", {}) if every else {},
+            "versions": _versions(every),
             "seconds": round(sum(_seconds(run) for run in every), 1),
         },
     }
@@ -84,6 +87,7 @@ def _bar(check: Check) -> dict[str, Any]:
         "decisive": bar.decisive,
         "found": _estimate(check.found),
         "met": check.met,
+        "clear": check.clear,
     }
 
 
@@ -110,6 +114,15 @@ def _digits(value: float) -> str:
     if value and (abs(value) < 1e-3 or abs(value) >= 1e5):
         return f"{value:.2g}"
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def _versions(every: Sequence[Run]) -> dict[str, str]:
+    """Of each package, all that runs were made with."""
+    found: dict[str, set[str]] = collections.defaultdict(set)
+    for run in every:
+        for name, version in (run.summary.get("versions") or {}).items():
+            found[name].add(str(version))
+    return {name: " and ".join(sorted(versions)) for name, versions in sorted(found.items())}
 
 
 def _seconds(run: Run) -> float:

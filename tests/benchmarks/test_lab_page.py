@@ -26,7 +26,8 @@ class Nothing:
 
 
 COUNTS = (
-    r"\*\*(\d+) of 41 claims judged\.\*\* Of (\d+) studies: (\d+) \*reproduces\*, (\d+) \*partly\*, "
+    r"\*\*(\d+) of 41 claims judged\*\*, (\d+) of them on trained transformers and the others on exact tables alone\. "
+    r"Of (\d+) studies: (\d+) \*reproduces\*, (\d+) \*partly\*, "
     r"(\d+) \*does not reproduce\*, (\d+) \*not run\*"
 )
 
@@ -64,10 +65,9 @@ def test_the_readme_opens_with_what_the_headline_study_found_so_far():
 def test_the_readme_counts_as_the_page_does():
     page = " ".join(lab_page.PAGE.read_text().split())
     readme = " ".join((lab_page.ROOT / "README.md").read_text().split())
-    judged, studies, *counts = map(int, re.search(COUNTS, page).groups())
-    words = "**{} of 41 claims are judged**, {} studies *reproduce*, {} *partly*, {} do not, {} wait".format(
-        judged, *counts
-    )
+    judged, networks, studies, *counts = map(int, re.search(COUNTS, page).groups())
+    words = "**{} of 41 claims are judged**, {} of them on trained transformers; {} studies *reproduce*, {} *partly*, "
+    words = (words + "{} do not, {} wait").format(judged, networks, *counts)
     assert words in readme and sum(counts) == studies
 
 
@@ -80,8 +80,23 @@ def test_every_claim_has_a_row_and_its_studies():
 
 def test_claims_are_counted_by_verdicts_and_not_by_studies():
     text = lab_page.page(FOUND)
-    assert "**2 of 41 claims judged.** Of 3 studies: 1 *reproduces*, 1 *partly*, 1 *not run*." in text
+    assert (
+        "**2 of 41 claims judged**, 2 of them on trained" in text
+        and "alone. Of 3 studies: 1 *reproduces*, 1 *partly*, 1 *not run*." in text
+    )
     assert f"| 3 | {CLAIMS[3]} | [third](#third): not run (2 of 3 runs) |" in text
+
+
+def test_claims_that_only_tables_carry_are_counted_apart():
+    found = [record("tabular_first", "reproduces", (1,)), record("second", "not run", (1,)), FOUND[1]]
+    assert "**2 of 41 claims judged**, 1 of them on trained transformers" in lab_page.page(found)
+
+
+def test_a_bar_that_its_interval_reaches_over_is_told_from_one_that_is_met():
+    unclear = Bar("some share", lambda results: Estimate(0.5, 0.4, 0.6, 3), low=0.45)
+    study = Study("fourth", "claim", "nobody", (unclear,), (Arm("one", Nothing()),), (5,))
+    found = study_results.record(study, Results({"one": {}})) | {"verdict": "reproduces", "command": "run"}
+    assert "| 0.500 [0.400, 0.600] | yes, by its mean: the interval reaches over the bar |" in lab_page.page([found])
 
 
 def test_a_section_holds_claim_source_command_figures_and_what_was_asked():

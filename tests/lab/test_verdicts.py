@@ -64,18 +64,21 @@ def test_an_arm_that_was_not_run_has_no_figure():
 
 
 @pytest.mark.parametrize(
-    ("found", "whole", "met"),
+    ("found", "whole", "met", "clear"),
     [
-        (Estimate(0.1, -0.1, 0.3, 4), False, True),
-        (Estimate(0.1, -0.1, 0.3, 4), True, False),  # the interval reaches below the bar
-        (Estimate(0.1, 0.05, 0.3, 4), True, True),
-        (Estimate(-0.1, -0.2, 0.0, 4), False, False),
-        (Estimate(0.1, n=1), True, None),  # one run has no interval
-        (Estimate(), False, None),
+        (Estimate(0.1, -0.1, 0.3, 4), False, True, False),
+        (Estimate(0.1, -0.1, 0.3, 4), True, False, False),  # the interval reaches below the bar
+        (Estimate(0.1, 0.05, 0.3, 4), True, True, True),
+        (Estimate(-0.1, -0.2, 0.0, 4), False, False, False),
+        (Estimate(-0.1, -0.2, -0.01, 4), False, False, True),
+        (Estimate(0.1, n=1), True, None, None),  # one run has no interval
+        (Estimate(0.1, n=1), False, True, None),
+        (Estimate(), False, None, None),
     ],
 )
-def test_a_bar_is_met_by_the_mean_or_by_the_whole_interval(found, whole, met):
-    assert Bar("figure", lambda results: found, low=0.0, whole=whole).check(RESULTS).met is met
+def test_a_bar_is_met_by_the_mean_or_by_the_whole_interval(found, whole, met, clear):
+    check = Bar("figure", lambda results: found, low=0.0, whole=whole).check(RESULTS)
+    assert check.met is met and check.clear is clear
 
 
 @pytest.mark.parametrize(

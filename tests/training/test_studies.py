@@ -13,9 +13,9 @@ from etils import epath
 
 from entropy_rl import presets, study, training
 from entropy_rl.config import RandomWeights
-from entropy_rl.lab import verdicts
+from entropy_rl.lab import test_time, verdicts
 from entropy_rl.lab.verdicts import Bar
-from entropy_rl.study import Arm, Study
+from entropy_rl.study import Arm, AtTestTime, Study
 from entropy_rl.training import loop, studies, study_results
 from entropy_rl.training.alarms import NonFiniteError
 from entropy_rl.training.studies import Choice
@@ -192,3 +192,22 @@ def test_training_runs_are_arms_too_and_one_may_start_where_another_ended(tmp_pa
     assert len(studies.results(again, str(tmp_path)).of("a")) == 1
     stored = json.loads((tmp_path / "pool/second/seed3/config.json").read_text())["flat"]
     assert stored["init.path"] == str(tmp_path / "pool/first/seed3")
+
+
+def test_a_figure_that_no_run_has_is_not_judged_as_missed(tmp_path):
+    bar = Bar("pass@64", lambda results: results.mean("a", verdicts.test("pass@64")), low=0.5)
+    asked = example(bars=(*example().bars, bar))
+    studies.run_study(asked, str(tmp_path))
+    found = study_results.record(asked, studies.results(asked, str(tmp_path)))
+    assert found["runs"]["finished"] == found["runs"]["planned"] and found["verdict"] == "not run"
+
+
+def test_finished_runs_are_sampled_at_other_temperatures_once(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(studies.sweep, "sweep_run", lambda *asked: calls.append(asked) or test_time.Sweep(1, 2, 8, ()))
+    asked = example(seeds=(0,), test_time=AtTestTime((0.5, 1.0), samples=8))
+    for _ in range(2):
+        studies.run_study(asked, str(tmp_path))
+    assert [call[1:] for call in calls] == [((0.5, 1.0), 8)] * 2  # of each arm
+    written = json.loads((tmp_path / "pool/one/seed0" / test_time.FILE).read_text())
+    assert written["samples"] == 8 and written["commit"]
