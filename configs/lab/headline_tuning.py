@@ -11,7 +11,8 @@ Protocol:  Countdown with three or four numbers, 1,600 steps (configs/countdown_
 Second round, decided when the first nine were finished and before any run of headline.py: GRPO chose the lowest of its
            rates, and an arm that is given a rate is not to be held against arms that are not. So every arm is tried at
            1e-4, 2e-4 and 3e-4, the controls with the number that the first round chose (fraction 5e-3, coefficient
-           0.5); of each arm the rate is chosen by the same rule.
+           0.5); of each arm the rate is chosen by the same rule. All three chose 1e-4, the lowest: nothing below it was
+           tried, and the study may hold all its arms at more than their best rate.
 """
 
 from configs.lab import _hard
