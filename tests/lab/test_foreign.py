@@ -212,3 +212,35 @@ def test_the_report_takes_them(tmp_path, verl):
             report.main(["report", str(own)])
     with flagsaver.flagsaver(output=str(output), column=["entropy"]), pytest.raises(app.UsageError, match="no pair"):
         report.main(["report", str(verl)])
+
+
+def test_a_reward_beyond_0_to_1_has_a_message_in_the_place_of_a_forecast_until_its_range_is_named(tmp_path):
+    header = "step,actor/entropy,critic/score/mean"
+    log = written(tmp_path, "own.csv", csv_of(header, lambda s: f"{s},{entropy(s)},{-1 + 2 * reward(s)}"))
+    output = tmp_path / "report.html"
+    flags.FLAGS.mark_as_parsed()
+    with flagsaver.flagsaver(output=str(output), reward_range=""):
+        report.main(["report", str(log)])
+    page = output.read_text()
+    assert (
+        "own: the reward is -0.3333 at step 0" in page
+        and "--reward_range=LOW,HIGH" in page
+        and "What entropy buys" in page
+    )
+    with flagsaver.flagsaver(output=str(output), reward_range="-1,1"):
+        report.main(["report", str(log)])
+    page = output.read_text()
+    assert "--reward_range=LOW,HIGH" not in page and "Expected and come: own" not in page  # 9 of 60 steps are too few
+    with flagsaver.flagsaver(output=str(output), reward_range="-.2,1"):
+        report.main(["report", str(log)])
+    assert "beyond --reward_range=-0.2,1" in output.read_text()
+
+
+@pytest.mark.parametrize("text", ["1", "1,-1", "0,0", "a,b", "0,inf", "0,1,2", ","])
+def test_a_range_of_rewards_that_is_none_is_refused(verl, text):
+    flags.FLAGS.mark_as_parsed()
+    with (
+        flagsaver.flagsaver(reward_range=text),
+        pytest.raises(app.UsageError, match="is no range.*--reward_range=-1,1"),
+    ):
+        report.main(["report", str(verl)])
