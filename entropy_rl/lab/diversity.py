@@ -11,7 +11,7 @@ import dataclasses
 import math
 import re
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -212,7 +212,7 @@ def _problems(run: Run) -> dict[str, Any]:
     return fields | {"asked": flat.get("evaluation.test_problems")} if fields else {}
 
 
-def _is_whole(value: object) -> bool:
+def _is_whole(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
