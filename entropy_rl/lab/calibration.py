@@ -9,6 +9,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 BINS = 10
+LEAST, ALMOST_ALL = 1e-6, 0.99  # a likelihood that states no confidence, and the share of them beyond which none does
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +74,25 @@ def calibration(confidences: np.ndarray, correct: np.ndarray, bins: int = BINS) 
     inside = place[..., None] == np.arange(bins)  # [M, n, bins]
     total = lambda values: np.where(inside, values[..., None], 0.0).sum(axis=1)  # noqa: E731
     return Calibration(total(np.ones_like(confidences)), total(confidences), total(correct.astype(np.float64)))
+
+
+def of_likelihoods(likelihoods: np.ndarray, correct: np.ndarray, bins: int = BINS) -> Calibration | None:
+    """`calibration` by the probability of whole responses; None where almost none of them states a confidence.
+
+    The probability of a response falls with its length: at 0.3 nats per token, one of 1000 tokens has e^-300, and from
+    745 nats on it is 0 in float64. Then all samples lie in the first bin with a confidence of nothing, and the error is
+    the share of right answers, exactly: a figure of accuracy under another name. So where 99 % of the likelihoods or
+    more are below 1e-6 there is none; agreement between samples, `vote_shares`, states a confidence at any length.
+
+    Args:
+      likelihoods: [M, n] 0 to 1.
+      correct: [M, n] bool.
+
+    Raises:
+      ValueError: if a likelihood is no probability.
+    """
+    found, small = calibration(likelihoods, correct, bins), np.asarray(likelihoods) < LEAST
+    return None if not small.size or small.mean() >= ALMOST_ALL else found
 
 
 def vote_shares(answers: Sequence[Sequence[Hashable]]) -> np.ndarray:

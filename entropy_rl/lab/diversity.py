@@ -11,6 +11,7 @@ import dataclasses
 import math
 import re
 from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -159,13 +160,60 @@ def crossing(
 
 
 def crossing_of(one: Run, other: Run) -> Crossing | None:
-    """Where the test curves of two runs cross; None if they do not hold the counts, or of different problems."""
-    first, second = ((run.summary.get("test") or {}).get("right") for run in (one, other))
-    if not isinstance(first, Mapping) or not isinstance(second, Mapping):
+    """Where the test curves of two runs cross; None if they do not hold the counts, or of different problems.
+
+    A run does not record which problems it was tested on, but what they follow from: every field of its task (of a
+    TrainTest, of the one that it is tested on) and how many of its problems are asked. Runs that differ in any of
+    these, in the number of answered problems, or of samples, are not compared; a run that records no task could be of
+    any.
+    """
+    first, second = _right(one), _right(other)
+    if first is None or second is None or first[0] != second[0] or len(first[1]) != len(second[1]):
         return None
-    if first["samples"] != second["samples"] or len(first["counts"]) != len(second["counts"]):
+    asked, also = _problems(one), _problems(other)
+    if asked and also and asked != also:
         return None
-    return crossing(first["counts"], second["counts"], int(first["samples"]))
+    return crossing(first[1], second[1], first[0])
+
+
+def fault_of(run: Run) -> str:
+    """Why the counts that a run's test recorded are none, in words; "" where they are, or where there are none."""
+    right = _recorded(run)
+    if right is None:
+        return ""
+    samples, counts = right.get("samples"), right.get("counts")
+    left_out = "its pass@k curve is not compared; evaluate the run again"
+    if not _is_whole(samples) or not isinstance(counts, list) or not counts or not all(map(_is_whole, counts)):
+        return f"{run.name}: the test recorded no whole numbers of right answers and samples; {left_out}"
+    if samples < 1 or min(counts) < 0 or max(counts) > samples:
+        wrong = max(counts) if max(counts) > samples else min(counts)
+        return f"{run.name}: the test recorded {wrong} right answers among {samples} samples; {left_out}"
+    return ""
+
+
+def _recorded(run: Run) -> Mapping[str, Any] | None:
+    test = run.summary.get("test")
+    right = test.get("right") if isinstance(test, Mapping) else None
+    return right if isinstance(right, Mapping) else None
+
+
+def _right(run: Run) -> tuple[int, list[int]] | None:
+    """Samples of each test problem, and [M] how many of them are right; None without them, or with a fault."""
+    right = _recorded(run)
+    return None if right is None or fault_of(run) else (right["samples"], right["counts"])
+
+
+def _problems(run: Run) -> dict[str, Any]:
+    """The fields of a config that the test problems follow from; {} of a run that records no task."""
+    flat = run.config.get("flat")
+    flat = flat if isinstance(flat, Mapping) else {}
+    task = "task.test" if flat.get("task.__class__") == "TrainTest" else "task"
+    fields = {key: value for key, value in flat.items() if key == task or key.startswith((f"{task}.", f"{task}["))}
+    return fields | {"asked": flat.get("evaluation.test_problems")} if fields else {}
+
+
+def _is_whole(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _sign_change(gaps: np.ndarray) -> float:

@@ -38,13 +38,14 @@ class Table:
 
 @dataclasses.dataclass(frozen=True)
 class Section:
-    """Figures and tables that answer one question."""
+    """Figures and tables that answer one question; notices say what is missing from them, and why."""
 
     title: str
     text: str
     figures: Sequence[Figure]
     tables: Sequence[Table] = ()
     folded: bool = False
+    notices: Sequence[str] = ()
 
 
 def figure(

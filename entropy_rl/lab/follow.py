@@ -9,7 +9,7 @@ from typing import Any
 from absl import logging
 from etils import epath
 
-from entropy_rl.lab.foreign import is_foreign
+from entropy_rl.lab.foreign import holds_records, is_foreign
 from entropy_rl.lab.runs import Run, read_runs
 
 _READ = ("metrics*.jsonl", "samples*.jsonl", "summary.json", "config.json")
@@ -20,25 +20,27 @@ def changes(
     seconds: float,
     sleep: Callable[[float], Any],
     columns: Mapping[str, str] | None = None,
+    reward_range: tuple[float, float] | None = None,
 ) -> Iterator[tuple[list[Run], bool]]:
     """The runs each time that something new was written, and whether all have ended; then it ends too.
 
-    A folder that is not there yet, or holds nothing yet, is waited for: one may follow a run before it starts.
+    A folder that is not there yet, or holds nothing yet, is waited for: one may follow a run before it starts. So is a
+    log that holds its header only. What cannot be read as it stands is told, and looked at again when it has changed.
 
     Args:
       seconds: between two looks.
       sleep: waits so many seconds.
-      columns: see `read_runs`. A log of another trainer never says that it has ended.
+      columns, reward_range: see `read_runs`. A log of another trainer never says that it has ended.
     """
     seen: Any = None
     while True:
         stamps = [_stamp(path) for path in paths]
-        begun = [path for path, stamp in zip(paths, stamps, strict=True) if _is_begun(stamp)]
+        begun = [path for path, stamp in zip(paths, stamps, strict=True) if _is_begun(path, stamp)]
         if stamps != seen:
             _tell_of_missing(paths, begun, first=seen is None)
             seen = stamps
-            if begun:
-                runs = read_runs(begun, columns)
+            runs = _read(begun, columns, reward_range) if begun else []
+            if runs:
                 ended = len(begun) == len(paths) and all(run.summary for run in runs)
                 yield runs, ended
                 if ended:
@@ -63,7 +65,20 @@ def _stamp(path: str | os.PathLike[str]) -> tuple[tuple[str, int, float], ...]:
     return tuple(stats)
 
 
-def _is_begun(stamp: Sequence[tuple[str, int, float]]) -> bool:
+def _read(
+    paths: Sequence[Any], columns: Mapping[str, str] | None, reward_range: tuple[float, float] | None
+) -> list[Run]:
+    """Nothing, and a warning, where a file says too little so far: verl's first record holds a validation alone."""
+    try:
+        return read_runs(paths, columns, reward_range)
+    except ValueError as error:
+        logging.warning("%s. It is looked at again when it has changed", error)
+        return []
+
+
+def _is_begun(path: str | os.PathLike[str], stamp: Sequence[tuple[str, int, float]]) -> bool:
+    if is_foreign(path):
+        return holds_records(path)
     return any(name.startswith("metrics") or name == "summary.json" for name, _, _ in stamp)
 
 

@@ -11,6 +11,9 @@ The ceiling c of a guess lies between the present and the highest possible rewar
 lacks, that makes an early forecast sane. The law alone is not trusted: curves in steps forecast at least as well. What
 the constants here and in guesses.py were chosen on, and what they were judged on, is in benchmarks/results/lab,
 forecast.json and tabular_forecast.json.
+
+All of this is for rewards between 0 and 1. A run of which another range is known is forecast as the share of that
+range, and told in its own unit; one whose rewards leave their range is not forecast.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from entropy_rl.lab.runs import Run, number
 ACCURACY = "reward/accuracy"  # rather than the reward: it has a known highest value
 EARLY = 0.15  # of a run
 LEAST_POINTS = 20
+SLACK = 1e-6  # of its range, by which rounding may carry a reward beyond
 DRIFT = 0.04  # half width that the interval gains up to the infinite step, in units of the highest reward
 
 
@@ -86,6 +90,7 @@ class RunForecast:
     Attributes:
       steps, rewards: [n] smoothed, as they came.
       score: None while the run is too short for one.
+      bounds: lowest and highest reward there can be, in whose unit all of it is; (0, 1) of shares.
     """
 
     early: Forecast
@@ -93,11 +98,16 @@ class RunForecast:
     steps: np.ndarray
     rewards: np.ndarray
     score: Score | None
+    bounds: Interval = (0.0, 1.0)
 
 
 def of_run(run: Run, share: float = EARLY) -> RunForecast | None:
-    """Forecasts to the last step that the run's config plans; None where too few steps are recorded."""
-    steps, entropies, rewards = table(run)
+    """Forecasts to the last step that the run's config plans; None where too few steps are recorded.
+
+    Raises:
+      ValueError: if rewards leave their range; see `refusal`.
+    """
+    steps, entropies, rewards = _shares(run)
     planned = number(_steps(run))
     last = max(planned, steps[-1]) if steps.size and np.isfinite(planned) else (steps[-1] if steps.size else 0.0)
     seen = int(np.sum(steps <= steps[0] + share * (last - steps[0]))) if steps.size else 0
@@ -107,7 +117,31 @@ def of_run(run: Run, share: float = EARLY) -> RunForecast | None:
     early = forecast(steps[:seen], entropies[:seen], rewards[:seen], horizon)
     now = forecast(steps, entropies, rewards, horizon)
     finished = len(steps) >= 2 * seen
-    return RunForecast(early, now, steps, fits.smooth(rewards), score(run, share) if finished else None)
+    (low, high), smoothed = bounds(run), fits.smooth(rewards)
+    early, now = (_in_unit_of(found, low, high - low) for found in (early, now))
+    scored = score(run, share) if finished else None
+    return RunForecast(early, now, steps, low + (high - low) * smoothed, scored, (low, high))
+
+
+def refusal(run: Run) -> str:
+    """Why rewards such as a run's are not forecast: the value, the rule and the remedy; "" of those that are."""
+    (low, high), (steps, _, rewards) = bounds(run), table(run)
+    beyond = np.maximum(low - rewards, rewards - high)
+    if not beyond.size or beyond.max() <= SLACK * (high - low):
+        return ""
+    worst = int(beyond.argmax())
+    seen = f"{run.name}: the reward is {rewards[worst]:.4g} at step {steps[worst]:.0f}"
+    if run.reward_range is None:
+        return (
+            f"{seen}; a forecast takes rewards in [0, 1], or needs to know their range. Name the lowest and the "
+            "highest reward that there can be: --reward_range=LOW,HIGH"
+        )
+    return f"{seen}, beyond --reward_range={low:g},{high:g}; a forecast takes rewards within it: widen it"
+
+
+def bounds(run: Run) -> Interval:
+    """Lowest and highest of what `table` gives as rewards: accuracies are shares whatever the range of the rewards."""
+    return (0.0, 1.0) if run.reward_range is None or ACCURACY in run.keys else run.reward_range
 
 
 def table(run: Run) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -201,8 +235,12 @@ def rivals(
 
 
 def score(run: Run, share: float = EARLY) -> Score | None:
-    """Forecast and rivals from the first part of a run against the rest; None if it is too short."""
-    steps, entropies, rewards = table(run)
+    """Forecast and rivals from the first part of a run against the rest; None if it is too short.
+
+    Raises:
+      ValueError: if rewards leave their range; see `refusal`.
+    """
+    steps, entropies, rewards = _shares(run)
     seen = round(share * len(steps))
     if seen < LEAST_POINTS or seen >= len(steps):
         return None
@@ -215,12 +253,31 @@ def score(run: Run, share: float = EARLY) -> Score | None:
         "in steps alone": forecast(*past, ahead, in_entropy=0.0).rewards,
         **rivals(*past, ahead),
     }
-    errors = {name: float(np.sqrt(np.mean((values - truth) ** 2))) for name, values in predicted.items()}
+    low, high = bounds(run)
+    unit = high - low
+    errors = {name: unit * float(np.sqrt(np.mean((values - truth) ** 2))) for name, values in predicted.items()}
     inside = (ours.low <= truth) & (truth <= ours.high)
     before = float(past[2][-fits.WINDOW :].mean())
     return Score(
-        errors, float(inside.mean()), float((ours.high - ours.low).mean()),
-        float(ours.rewards[-1] - truth[-1]), float(truth[-1] - before),
+        errors, float(inside.mean()), unit * float((ours.high - ours.low).mean()),
+        unit * float(ours.rewards[-1] - truth[-1]), unit * float(truth[-1] - before),
+    )  # fmt: skip
+
+
+def _shares(run: Run) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`table` with the rewards as shares of their range."""
+    if why := refusal(run):
+        raise ValueError(why)
+    (low, high), (steps, entropies, rewards) = bounds(run), table(run)
+    return steps, entropies, (rewards - low) / (high - low)
+
+
+def _in_unit_of(found: Forecast, low: float, unit: float) -> Forecast:
+    """A forecast of shares, in rewards."""
+    ceiling_low, ceiling_high = (low + unit * end for end in found.ceiling_interval)
+    return dataclasses.replace(
+        found, rewards=low + unit * found.rewards, low=low + unit * found.low, high=low + unit * found.high,
+        ceiling=low + unit * found.ceiling, ceiling_interval=(ceiling_low, ceiling_high),
     )  # fmt: skip
 
 

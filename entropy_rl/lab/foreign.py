@@ -1,13 +1,15 @@
 """Logs of other trainers as runs: CSV and JSONL with the column names of verl, TRL or W&B, or mapped by hand.
 
 A name is compared without its prefix "train/" and without case. W&B's export of a chart writes one column for each run,
-"run - metric", with __MIN and __MAX beside it: such a file gives as many runs.
+"run - metric", with __MIN and __MAX beside it: such a file gives as many runs, and the files of several metrics that
+are read together are put together by the names of their runs.
 """
 
 from __future__ import annotations
 
 import collections
 import csv
+import dataclasses
 import io
 import json
 import math
@@ -17,13 +19,15 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from absl import logging
 from etils import epath
 
 from entropy_rl.lab.runs import Run
 from entropy_rl.lab.text import visible
 
 SUFFIXES = (".csv", ".jsonl", ".json")
-STEPS = ("step", "_step", "global_step", "training/global_step", "trainer/global_step", "iteration")
+# W&B's _step counts records, of which a trainer may log several at a step of its own.
+STEPS = ("step", "global_step", "_step", "training/global_step", "trainer/global_step", "iteration")
 # Ours -> theirs, the better name first: verl, TRL (also older versions), OpenRLHF.
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "entropy/token_mean": ("actor/entropy", "actor/entropy_loss", "entropy", "policy/entropy", "policy_entropy"),
@@ -37,14 +41,16 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "update/gradient_norm": ("actor/grad_norm", "grad_norm"),
     "update/learning_rate": ("actor/lr", "learning_rate", "lr"),
     "loss/total": ("actor/pg_loss", "loss", "policy_loss"),
-    "reference/kl": ("actor/kl_loss", "actor/ppo_kl", "kl"),
+    "reference/kl": ("actor/kl_loss", "kl"),  # not actor/ppo_kl: that is to the old policy
     "clip/high_positive": ("clip_ratio/high_mean",),
-    "clip/low_negative": ("actor/pg_clipfrac_lower", "clip_ratio/low_mean"),
+    "clip/low_negative": ("clip_ratio/low_mean",),  # not actor/pg_clipfrac_lower: dual clipping, of high ratios
     "time/step": ("timing_s/step", "perf/time_per_step", "step_time"),
 }  # fmt: skip
 ASKED = ("entropy/token_mean", "reward/mean")  # without which there is no law
 # verl's validation: val-core/<dataset>/acc/mean@16, best@16/mean, maj@16/mean; the mean over datasets is taken.
+# Older ones: val/test_score/<dataset>, of one response. Where values leave 0..1, it is a reward and no share: left out.
 _VALIDATION = re.compile(r"val(?:-core)?/(?:.*/)?(?:acc|score|reward|test_score)/(mean|best|maj)@(\d+)(?:/mean)?")
+_OLD_VALIDATION = re.compile(r"val/test_score/.+")
 _SIDES = ("__min", "__max")
 
 
@@ -53,52 +59,152 @@ def is_foreign(path: str | os.PathLike[str]) -> bool:
     return os.fspath(path).lower().endswith(SUFFIXES) and epath.Path(path).is_file()
 
 
+@dataclasses.dataclass(frozen=True)
+class _File:
+    """A log: its records, and their columns in the order in which they came."""
+
+    path: str
+    records: Sequence[Mapping[str, Any]]
+    columns: Sequence[str]
+
+    @property
+    def is_chart(self) -> bool:
+        return any(_owner(column) for column in self.columns)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """What a file holds of a run.
+
+    Attributes:
+      run: as W&B's export of a chart names it; "" in a file of a single run.
+      columns: plain name -> the file's column.
+      own: all columns but those of other runs.
+    """
+
+    file: _File
+    run: str
+    columns: Mapping[str, str]
+    own: Sequence[str]
+
+
+def holds_records(path: str | os.PathLike[str]) -> bool:
+    """Whether there is anything yet: a log that was just begun may hold its header only."""
+    return bool(_records(epath.Path(path)))
+
+
 def read_foreign(path: str | os.PathLike[str], mapping: Mapping[str, str] | None = None) -> list[Run]:
-    """The runs of a file.
+    """The runs of a file; arguments and errors as of `read_together`."""
+    return read_together([path], mapping)[0]
+
+
+def read_together(paths: Sequence[str | os.PathLike[str]], mapping: Mapping[str, str] | None = None) -> list[list[Run]]:
+    """The runs of some files.
+
+    Parts of a run in several exports of W&B charts are put together where the name of the run agrees and no metric is
+    in two of them: else nobody knows which belong together, and each part is a run of its own.
 
     Args:
-      path: .csv, .jsonl, or a .json with TRL's "log_history" or a list of records.
+      paths: .csv, .jsonl, or a .json with TRL's "log_history" or a list of records.
       mapping: our name -> the file's column, for columns that are not known: {"entropy/token_mean": "my entropy"};
-        "step" for the steps.
+        "step" for the steps. Of a chart, the column with its run, or the metric alone for every run.
+
+    Returns:
+      For each path the runs that begin in it.
 
     Raises:
-      ValueError: if the file holds no records, or no entropy and no reward; it names the columns that were found.
+      ValueError: if a file holds no records, or no entropy and no reward; it names the columns that were found.
     """
     mapping = dict(mapping or {})
+    files = [_read(path) for path in paths]
+    _check(files, mapping)
+    found: dict[int, list[Run]] = {id(file): [] for file in files}
+    useful = set()
+    for parts in _joined([part for file in files for part in _by_run(file)]):
+        if (run := _run(parts, mapping)) is not None:
+            found[id(parts[0].file)].append(run)
+            useful |= {id(part.file) for part in parts}
+    for file in files:
+        if id(file) not in useful:
+            raise ValueError(_complaint(file.path, file.columns))
+    return list(found.values())
+
+
+def _read(path: str | os.PathLike[str]) -> _File:
     records = _records(epath.Path(path))
     columns = list(dict.fromkeys(name for record in records for name in record))
     if not columns:
         raise ValueError(f"{os.fspath(path)} holds no records; it has to be CSV with a header, or JSON lines")
-    absent = [column for column in mapping.values() if column not in columns]
-    if absent:
-        raise ValueError(f"{os.fspath(path)} has no column {absent[0]!r}; {_listed(columns)}")
-    name, found = pathlib.Path(os.fspath(path)).stem, []
-    for run, of_run in _by_run(columns).items():
-        sources = _sources(of_run, mapping)
-        step = mapping.get("step") or _named(STEPS, of_run)
-        values = [_translated(record, sources, step, place) for place, record in enumerate(records)]
-        if any(ours in sources for ours in ASKED):
-            found.append(_run(path, " ".join(filter(None, (name, run))), values))
-    if not found:
-        raise ValueError(_complaint(os.fspath(path), columns))
-    return found
+    return _File(os.fspath(path), records, columns)
 
 
-def _run(path: str | os.PathLike[str], name: str, values: Sequence[dict[str, Any]]) -> Run:
+def _check(files: Sequence[_File], mapping: Mapping[str, str]) -> None:
+    """Raises ValueError for a mapped column that is not there. Of charts, each holds some of the columns."""
+    charts = [part for file in files if file.is_chart for part in _by_run(file)]
+    for file in files:
+        parts = charts if file.is_chart else _by_run(file)
+        absent = [column for column in mapping.values() if not any(_column(column, part) for part in parts)]
+        if absent:
+            raise ValueError(f"{file.path} has no column {absent[0]!r}; {_listed(file.columns)}")
+
+
+def _column(name: str, part: _Part) -> str:
+    """The file's column of a name that was given by hand; "" if the part has none."""
+    if name in part.own:
+        return name
+    return part.columns.get(_plain(name), "") if part.run else ""
+
+
+def _joined(parts: Sequence[_Part]) -> list[list[_Part]]:
+    """The parts of each run, in the order of the first of them."""
+    by_run: dict[str, list[_Part]] = collections.defaultdict(list)
+    for part in parts:
+        by_run[part.run].append(part)
+    joined = []
+    for part in parts:
+        same = by_run[part.run] if part.run else [part]
+        owned = collections.Counter(
+            c for other in same for c in other.own if _owner(c) and _plain(_metric(c)) not in STEPS
+        )
+        twice = [column for column, times in owned.items() if times > 1]
+        if not twice and part is same[0]:
+            joined.append(same)
+        elif twice:
+            joined.append([part])
+            if part is same[0]:
+                logging.warning("%d files have a column %r: none of that run are put together", len(same), twice[0])
+    return joined
+
+
+def _run(parts: Sequence[_Part], mapping: Mapping[str, str]) -> Run | None:
+    """None where there is neither entropy nor reward."""
+    columns = {plain: column for part in parts for plain, column in part.columns.items()}
+    by_hand = {ours: column for ours, name in mapping.items() for part in parts if (column := _column(name, part))}
+    sources = _sources(columns, by_hand, [record for part in parts for record in part.file.records])
+    if not any(ours in sources for ours in ASKED):
+        return None
     records: dict[int, dict[str, Any]] = {}
-    for record in values:
-        if len(record) > 1:
-            records.setdefault(record["step"], {}).update(record)
-    ordered = [records[step] for step in sorted(records)]
-    title = visible(name, 120)
-    return Run(os.fspath(path), title, {"name": title}, ordered, [], {}, title=title)
+    for part in parts:
+        step = (_column(mapping["step"], part) if "step" in mapping else "") or _named(STEPS, part.columns)
+        for place, record in enumerate(part.file.records):
+            values = _translated(record, sources, step, place)
+            if len(values) > 1:
+                records.setdefault(values["step"], {}).update(values)
+    stem = pathlib.Path(parts[0].file.path).stem if len(parts) == 1 else ""
+    title = visible(" ".join(filter(None, (stem, parts[0].run))), 120)
+    path = " ".join(part.file.path for part in parts)
+    return Run(path, title, {"name": title}, [records[step] for step in sorted(records)], [], {}, title=title)
 
 
-def _sources(columns: Mapping[str, str], mapping: Mapping[str, str]) -> dict[str, list[str]]:
+def _sources(
+    columns: Mapping[str, str], by_hand: Mapping[str, str], records: Sequence[Mapping[str, Any]]
+) -> dict[str, list[str]]:
     """Our name -> the columns whose mean it is.
 
     Args:
       columns: plain name -> the file's column.
+      by_hand: our name -> the file's column.
+      records: tell which columns hold shares.
     """
     sources = {}
     for ours, theirs in COLUMNS.items():
@@ -106,13 +212,20 @@ def _sources(columns: Mapping[str, str], mapping: Mapping[str, str]) -> dict[str
             sources[ours] = [column]
     groups: dict[str, list[str]] = collections.defaultdict(list)
     for plain, column in columns.items():
-        if match := _VALIDATION.fullmatch(plain):
-            kind, k = match.groups()
+        match = _VALIDATION.fullmatch(plain)
+        if (match or _OLD_VALIDATION.fullmatch(plain)) and _is_share(column, records):
+            kind, k = match.groups() if match else ("mean", "1")
             groups[{"mean": "pass@1", "best": f"pass@{k}", "maj": f"maj@{k}"}[kind]].append(column)
         elif re.fullmatch(r"(validation|eval)/(pass|maj|avg)@\d+", plain):
             groups[plain.split("/")[1]].append(column)
     sources |= {f"validation/{name}": chosen for name, chosen in groups.items()}
-    return sources | {ours: [column] for ours, column in mapping.items() if ours != "step"}
+    return sources | {ours: [column] for ours, column in by_hand.items() if ours != "step"}
+
+
+def _is_share(column: str, records: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether all values of a column lie in 0..1."""
+    values = [value for record in records if math.isfinite(value := _number(record.get(column)))]
+    return all(0.0 <= value <= 1.0 for value in values)
 
 
 def _translated(
@@ -129,14 +242,23 @@ def _translated(
     return {"step": int(at), **values}
 
 
-def _by_run(columns: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Run -> plain name -> column; one run, "", but for a W&B export of charts. Steps belong to every run."""
-    kept = [column for column in columns if not column.lower().endswith(_SIDES)]
-    split = {column: column.rsplit(" - ", 1) for column in kept if " - " in column}
-    shared = {_plain(column): column for column in kept if column not in split}
-    runs = dict.fromkeys(run for run, _ in split.values())
-    of_run = lambda run: {_plain(metric): column for column, (owner, metric) in split.items() if owner == run}  # noqa: E731
-    return {run: shared | of_run(run) for run in runs} if runs else {"": shared}
+def _by_run(file: _File) -> list[_Part]:
+    """One run, "", but for a W&B export of charts. Steps belong to every run."""
+    parts = []
+    for run in dict.fromkeys(filter(None, map(_owner, file.columns))) if file.is_chart else ("",):
+        own = [column for column in file.columns if _owner(column) in ("", run)]
+        columns = {_plain(_metric(column)): column for column in own if not column.lower().endswith(_SIDES)}
+        parts.append(_Part(file, run, columns, own))
+    return parts
+
+
+def _owner(column: str) -> str:
+    """The run that a column of a chart belongs to; "" for the steps, and in other files."""
+    return column.rsplit(" - ", 1)[0] if " - " in column else ""
+
+
+def _metric(column: str) -> str:
+    return column.rsplit(" - ", 1)[-1]
 
 
 def _plain(column: str) -> str:
@@ -154,10 +276,16 @@ def _records(file: Any) -> list[dict[str, Any]]:
     try:
         document = json.loads(text)
     except ValueError:
-        return [record for line in text.splitlines() if isinstance(record := _line(line), dict)]
+        document = [_line(line) for line in text.splitlines()]
     if isinstance(document, dict):
         document = document.get("log_history", [document])
-    return [record for record in document if isinstance(record, dict)] if isinstance(document, list) else []
+    return [_lifted(record) for record in document if isinstance(record, dict)] if isinstance(document, list) else []
+
+
+def _lifted(record: dict[str, Any]) -> dict[str, Any]:
+    """verl's own log of lines holds the figures one level down: {"step": 3, "data": {"actor/entropy": 0.5}}."""
+    inner = record.get("data")
+    return {**inner, **{key: record[key] for key in record if key != "data"}} if isinstance(inner, dict) else record
 
 
 def _line(line: str) -> Any:

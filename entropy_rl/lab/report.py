@@ -77,7 +77,7 @@ def render(runs: Sequence[Run], command: str, live: Live | None = None, only: Se
     )
     groups = seeds.grouped(runs)
     chosen = [section for section in every_section(groups) if not only or section.title in only]
-    shown = [section for section in chosen if section.figures]
+    shown = [section for section in chosen if section.figures or section.notices]
     script, style = (_source(kind) for kind in ("js", "css"))
     results = [outcomes.of_group(group) for group in groups]
     page = environment.get_template("report_template.html").render(
@@ -90,7 +90,7 @@ def render(runs: Sequence[Run], command: str, live: Live | None = None, only: Se
         outcomes=results,
         columns=outcomes.columns(results),
         sections=shown,
-        absent=[section.title for section in chosen if only and not section.figures],
+        absent=[section.title for section in chosen if only and not (section.figures or section.notices)],
         moments=[] if only else samples.moments([group.runs[0] for group in groups]),
         legend=_legend(),
         provenance=[provenance.rows(run) for run in runs],

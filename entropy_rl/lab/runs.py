@@ -29,6 +29,7 @@ class Run:
       summary: empty while the run is under way.
       label: the name without what all runs of a report have in common.
       title: the name as the run gives it, before it was made unique.
+      reward_range: lowest and highest reward there can be, where the caller knows them; see lab/forecast.py.
       found: results of analyses of this run, by function: a report and its summary ask for the same ones.
     """
 
@@ -40,6 +41,7 @@ class Run:
     summary: Record
     label: str = ""
     title: str = ""
+    reward_range: tuple[float, float] | None = None
     found: dict[Any, Any] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
@@ -105,22 +107,29 @@ def read_run(path: str | os.PathLike[str]) -> Run:
     return Run(os.fspath(path), visible(name, 120), config, ordered, samples, summary, title=visible(name, 120))
 
 
-def read_runs(paths: Sequence[str | os.PathLike[str]], columns: Mapping[str, str] | None = None) -> list[Run]:
+def read_runs(
+    paths: Sequence[str | os.PathLike[str]],
+    columns: Mapping[str, str] | None = None,
+    reward_range: tuple[float, float] | None = None,
+) -> list[Run]:
     """Reads several runs and makes their names unique: by seed where that tells them apart, else by number.
 
     Args:
       paths: run folders, and logs of other trainers: see lab/foreign.py.
       columns: of the latter, our name -> theirs, where theirs is not known.
+      reward_range: lowest and highest reward of runs that record no accuracy, such as logs of other trainers.
 
     Raises:
-      ValueError: as `read_run` and `read_foreign`, or if no path is given.
+      ValueError: as `read_run` and `read_together`, or if no path is given.
     """
     from entropy_rl.lab import foreign  # it makes runs, and so knows this module
 
     if not paths:
         raise ValueError("no run is named; give the --workdir of at least one training run")
-    read = lambda path: foreign.read_foreign(path, columns) if foreign.is_foreign(path) else [read_run(path)]  # noqa: E731
-    runs = [run for path in paths for run in read(path)]
+    logs = [path for path in paths if foreign.is_foreign(path)]
+    of_logs = iter(foreign.read_together(logs, columns))
+    read = [next(of_logs) if foreign.is_foreign(path) else [read_run(path)] for path in paths]
+    runs = [dataclasses.replace(run, reward_range=reward_range) for found in read for run in found]
     seeds = [None if (seed := seed_of(run)) is None else f"seed {seed}" for run in runs]
     for labels in (seeds, [str(place) for place in range(1, len(runs) + 1)]):
         names = [run.name for run in runs]

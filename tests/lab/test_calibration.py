@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from entropy_rl.lab.calibration import calibration, vote_shares
+from entropy_rl.lab.calibration import calibration, of_likelihoods, vote_shares
 
 
 def test_the_error_weighs_the_gap_of_each_bin_by_its_samples():
@@ -38,3 +38,14 @@ def test_a_vote_leaves_the_sample_itself_out():
     np.testing.assert_allclose(vote_shares([["", "", "a"]]), [[0.0, 0.0, 0.0]])
     with pytest.raises(ValueError, match="at least 2 samples"):
         vote_shares([["a"]])
+
+
+def test_likelihoods_of_long_responses_give_no_calibration_for_they_underflow():
+    right = np.random.default_rng(0).uniform(size=(50, 8)) < 0.6
+    for nats in (300.0, 1000.0):  # e^-300 is a number and e^-1000 is none: both are no confidence
+        likelihoods = np.exp(np.full(right.shape, -nats))
+        assert calibration(likelihoods, right).error == pytest.approx(right.mean())  # the accuracy, and no more
+        assert of_likelihoods(likelihoods, right) is None
+    likelihoods[:, 0] = 0.5  # one sample of eight tells something
+    assert of_likelihoods(likelihoods, right) is not None
+    assert of_likelihoods(np.zeros((0, 4)), np.zeros((0, 4), bool)) is None

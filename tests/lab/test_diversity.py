@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from entropy_rl.lab import diversity, runs
+from entropy_rl.lab import diversity, runs, seeds
+from entropy_rl.lab.panels import diversity as panel
 
 ANSWERS = [["a", "a", "b", ""], ["a", "a", "a", "a"]]
 CORRECT = np.array([[True, True, True, False], [False] * 4])
@@ -95,3 +96,60 @@ def test_two_runs_are_compared_by_their_counts_if_they_have_them():
     assert found is not None and 1 < found.k < 4
     assert diversity.crossing_of(one, run_with({})) is None
     assert diversity.crossing_of(one, run_with({"test": {"right": {"samples": 8, "counts": [1, 1]}}})) is None
+
+
+def counted(counts, samples=4, task=None, test_problems=2, seed=None, name="run"):
+    """A run with counts and, unless there is none, a task."""
+    flat = {f"task.{key}": value for key, value in task.items()} if task else {}
+    config = {"flat": flat | {"evaluation.test_problems": test_problems}} if task else {}
+    summary = {"test": {"right": {"samples": samples, "counts": counts}}} | ({} if seed is None else {"seed": seed})
+    return runs.Run(name, name, config, [], [], summary, title=name)
+
+
+def test_runs_of_different_tasks_are_not_compared_though_they_have_as_many_problems():
+    easy, hard = ({"__class__": "Countdown", "max_value": most} for most in (12, 50))
+    one = counted([4, 0], task=easy)
+    assert diversity.crossing_of(one, counted([1, 1], task=easy)) is not None
+    assert diversity.crossing_of(one, counted([1, 1])) is not None  # it does not say what it solves
+    assert diversity.crossing_of(one, counted([1, 1], task=hard)) is None
+    assert diversity.crossing_of(one, counted([1, 1], task=easy, test_problems=3)) is None
+
+
+def test_of_a_task_that_is_tested_on_another_one_that_other_one_is_compared():
+    tasks = [
+        {"__class__": "TrainTest", "train.seed": seed, "test.path": path}
+        for seed, path in ((0, "a"), (1, "a"), (1, "b"))
+    ]
+    one, same, other = (counted([4, 0], task=task) for task in tasks)
+    assert diversity.crossing_of(one, same) is not None and diversity.crossing_of(same, other) is None
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        {"samples": 4, "counts": [5, 0]}, {"samples": 4, "counts": [-1, 0]}, {"samples": 0, "counts": [0]},
+        {"samples": 4}, {"counts": [1]}, {"samples": "4", "counts": [1, 2]}, {"samples": 4, "counts": ["1", 2]},
+        {"samples": 4, "counts": []},
+    ],
+)  # fmt: skip
+def test_counts_that_cannot_be_are_left_out_with_a_note(right):
+    broken = run_with({"test": {"right": right}})
+    assert diversity.crossing_of(broken, counted([1, 1])) is None
+    assert diversity.fault_of(broken).startswith("run: ") and diversity.fault_of(counted([1, 1])) == ""
+    groups = [seeds.Group("a", (broken,)), seeds.Group("b", (counted([1, 1]),))]
+    assert panel.section(groups).notices == [diversity.fault_of(broken)]
+
+
+def test_seeds_are_paired_by_what_they_are_not_by_where_they_stand(monkeypatch):
+    pairs = []
+    monkeypatch.setattr(
+        panel.diversity, "crossing_of", lambda *pair: pairs.append([run.summary["seed"] for run in pair])
+    )
+    group = lambda name, *numbers: seeds.Group(name, tuple(counted([1, 1], seed=n) for n in numbers))  # noqa: E731
+    panel.crossing_table([group("a", 0, 1, 2), group("b", 2, 0)])
+    assert sorted(pairs) == [[0, 0], [2, 2]]
+    pairs.clear()
+    panel.crossing_table([group("a", 0, 1), group("b", 2, 3)])
+    assert pairs == []  # several of each, and no seed in common
+    panel.crossing_table([group("a", 0), group("b", 1)])
+    assert pairs == [[0, 1]]  # one of each is no choice

@@ -37,3 +37,38 @@ def test_it_waits_as_long_as_it_was_told(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         list(follow.changes([tmp_path / "never"], 2.5, sleep))
     assert waited == [2.5] * 3
+
+
+def test_a_log_of_another_trainer_is_waited_for_while_it_holds_its_header_only(tmp_path):
+    path = tmp_path / "verl.csv"
+    path.write_text("step,actor/entropy\n")
+    pending = iter([lambda: path.write_text("step,actor/entropy\n0,.5\n")])
+    assert told(path, pending) == [1]
+
+
+def test_a_log_whose_first_lines_hold_neither_entropy_nor_reward_is_looked_at_again(tmp_path, caplog):
+    path, first = tmp_path / "verl.jsonl", json.dumps({"step": 0, "data": {"val-core/math/acc/mean@1": 0.1}}) + "\n"
+    path.write_text(first)
+    later = json.dumps({"step": 1, "data": {"actor/entropy": 0.5}}) + "\n"
+    pending = iter([lambda: None, lambda: path.write_text(first + later)])
+    assert told(path, pending) == [2]
+    assert caplog.text.count("neither entropy nor reward") == 1
+
+
+class Ended(Exception):
+    """Nothing more is pending."""
+
+
+def told(path, pending) -> list[int]:
+    """How many records there are, each time that one is told, until nothing more is pending."""
+    found = []
+
+    def sleep(_: float) -> None:
+        if (act := next(pending, None)) is None:
+            raise Ended
+        act()
+
+    with pytest.raises(Ended):
+        for runs, _ in follow.changes([path], 1.0, sleep):
+            found.append(len(runs[0].records))
+    return found

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from entropy_rl.lab import forecast, guesses, runs
+from entropy_rl.lab import fits, forecast, guesses, runs, seeds
+from entropy_rl.lab.panels import forecast as panel
 from tests.lab import fake_runs
 
 STEPS = np.arange(1.0, 241.0)
@@ -116,3 +117,53 @@ def test_a_finished_run_is_scored_against_its_rest_and_one_under_way_is_not(tmp_
 def test_a_run_without_enough_steps_has_no_forecast(tmp_path):
     assert forecast.of_run(runs.read_run(fake_runs.write_run(tmp_path / "a", steps=15))) is None
     assert forecast.of_run(runs.Run("", "", {}, [], [], {})) is None
+
+
+def rewarded(rewards, reward_range=None) -> runs.Run:
+    """A run, of another trainer, that records no accuracy."""
+    points = zip(STEPS, ENTROPIES, rewards, strict=True)
+    records = [{"step": int(s), "entropy/token_mean": h, "reward/mean": r} for s, h, r in points]
+    return runs.Run("", "other", {}, records, [], {}, reward_range=reward_range)
+
+
+@pytest.mark.parametrize("rewards", [3 * course(ceiling=0.97, rise=0.9), -2 + 1.5 * course(ceiling=1.0, rise=0.95)])
+def test_rewards_beyond_0_to_1_are_refused_with_value_rule_and_remedy(rewards):
+    worst = max(rewards, key=lambda reward: abs(reward - 0.5))
+    with pytest.raises(ValueError, match=rf"other: the reward is {worst:.4g} at step \d+.*in \[0, 1\].*--reward_range"):
+        forecast.of_run(rewarded(rewards))
+    assert forecast.refusal(rewarded(course())) == "" and forecast.of_run(rewarded(course())) is not None
+    assert "widen it" in forecast.refusal(rewarded(rewards, (-0.1, 1.0)))
+
+
+def test_with_a_range_a_forecast_is_the_one_of_its_share_in_the_users_own_unit():
+    share, rewards = forecast.of_run(rewarded(course())), forecast.of_run(rewarded(-1 + 4 * course(), (-1.0, 3.0)))
+    assert share is not None and rewards is not None and share.score is not None and rewards.score is not None
+    for name in ("rewards", "low", "high", "ceiling", "ceiling_interval"):
+        of_share = np.array(getattr(share.early, name))
+        np.testing.assert_allclose(getattr(rewards.early, name), -1 + 4 * of_share, rtol=1e-6)
+    np.testing.assert_allclose(rewards.rewards, -1 + 4 * share.rewards)
+    assert rewards.score.coverage == share.score.coverage and rewards.bounds == (-1.0, 3.0)
+    for name in ("width", "final_error", "gained"):
+        assert getattr(rewards.score, name) == pytest.approx(4 * getattr(share.score, name))
+    assert rewards.score.errors == pytest.approx({name: 4 * error for name, error in share.score.errors.items()})
+
+
+def test_an_accuracy_is_a_share_whatever_range_the_rewards_have(tmp_path):
+    run = written(tmp_path / "a", course())
+    ranged = runs.read_runs([tmp_path / "a"], reward_range=(-5.0, 5.0))[0]
+    one, other = forecast.of_run(run), forecast.of_run(ranged)
+    assert one is not None and other is not None
+    np.testing.assert_array_equal(one.early.rewards, other.early.rewards)
+
+
+def test_the_panel_shows_a_range_in_its_own_unit_and_a_refusal_in_the_place_of_a_chart():
+    def shown(run):
+        return panel.section(seeds.grouped([run]))
+
+    percents, own = shown(rewarded(course())), shown(rewarded(-1 + 4 * course(), (-1.0, 3.0)))
+    assert "\u202f%" in percents.tables[0].rows[0][1] and percents.figures[0].charts[0].data["y"]["percent"]
+    final, came = own.tables[0].rows[0][1:3]
+    assert "%" not in final + came and float(came) == pytest.approx(-1 + 4 * fits.smooth(course())[-1], abs=0.01)
+    assert own.figures[0].charts[0].data["y"]["label"] == "training reward" and not own.notices
+    refused = shown(rewarded(4 * course()))
+    assert not refused.figures and not refused.tables and len(refused.notices) == 1

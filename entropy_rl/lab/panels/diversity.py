@@ -14,7 +14,7 @@ from entropy_rl.lab import diversity
 from entropy_rl.lab.charts import ALL, GREY, Line
 from entropy_rl.lab.figures import Figure, Section, Table, band_note, banded, figure, over_steps, present
 from entropy_rl.lab.outcomes import percent
-from entropy_rl.lab.runs import number
+from entropy_rl.lab.runs import Run, number, seed_of
 from entropy_rl.lab.scales import Axis
 from entropy_rl.lab.seeds import Group, Series, band, mean
 
@@ -36,9 +36,10 @@ OVER_STEPS = (
 
 def section(groups: Sequence[Group]) -> Section:
     courses = [over_steps(groups, title, f"validation/{key}", axis, smooth=False) for title, key, axis in OVER_STEPS]
-    table = crossing_table(groups)
+    table, figures = crossing_table(groups), present([_pass_at_k(groups), *courses])
+    faults = [why for group in groups for run in group.runs if (why := diversity.fault_of(run))]
     return Section(
-        "Diversity and coverage", TEXT, present([_pass_at_k(groups), *courses]), [table] if table.rows else []
+        "Diversity and coverage", TEXT if figures else "", figures, [table] if table.rows else [], notices=faults
     )
 
 
@@ -72,11 +73,13 @@ _PASS = re.compile(r"pass@([1-9]\d*)")
 
 
 def crossing_table(groups: Sequence[Group]) -> Table:
-    """For each two settings: who leads at k = 1 and at the largest k, and where the curves cross."""
+    """For each two settings: who leads at k = 1 and at the largest k, and where the curves cross.
+
+    Runs of equal seeds are compared; of one run each, those two, whatever their seeds.
+    """
     rows = []
     for one, other in itertools.islice(itertools.combinations(groups, 2), MOST_PAIRS):
-        pairs = zip(one.runs, other.runs, strict=False)
-        found = [crossing for pair in pairs if (crossing := diversity.crossing_of(*pair)) is not None]
+        found = [crossing for pair in _pairs(one, other) if (crossing := diversity.crossing_of(*pair)) is not None]
         if found:
             rows.append([f"{one.short} less {other.short}", *_cells(found)])
     header = ["pass@k", "at k = 1", "at the largest k", "curves cross at k", "crossing in resamples"]
@@ -84,6 +87,19 @@ def crossing_table(groups: Sequence[Group]) -> Table:
         "Brackets: 95\u202f% over problems of one pair of runs; of several pairs of seeds, the lowest and the highest."
     )
     return Table(header, rows, note)
+
+
+def _pairs(one: Group, other: Group) -> list[tuple[Run, Run]]:
+    """Runs of equal seeds; those of one seed, or of an unknown one, in their order."""
+    if len(one.runs) == len(other.runs) == 1:
+        return [(one.runs[0], other.runs[0])]
+    waiting = list(other.runs)
+    pairs = []
+    for run in one.runs:
+        if (found := next((each for each in waiting if seed_of(each) == seed_of(run)), None)) is not None:
+            waiting = [each for each in waiting if each is not found]
+            pairs.append((run, found))
+    return pairs
 
 
 def _cells(found: Sequence[diversity.Crossing]) -> list[str]:

@@ -22,14 +22,18 @@ TEXT = (
 )
 NOTE = (
     "Intervals: 90\u202f%; of several seeds, means. Inside: share of the later steps whose smoothed value lies in "
-    "the early interval. Errors: root mean square, in points, of the early forecast over all later steps."
+    "the early interval. Errors: root mean square, in points, of the early forecast over all later steps. Rewards "
+    "whose range was named are in their own unit, and so are their errors."
 )
 
 
 def section(groups: Sequence[Group]) -> Section:
     kept = [(index, group, found) for index, group in enumerate(groups) if (found := group.each(of_run))]
-    charts = present(_chart(*each) for each in kept)
-    return Section("Forecast", TEXT, charts, [_table([each[1:] for each in kept])], folded=len(kept) > MOST_CHARTS)
+    charts, refusals = present(_chart(*each) for each in kept), [forecast.refusal(r) for g in groups for r in g.runs]
+    return Section(
+        "Forecast", TEXT if charts else "", charts, [_table([each[1:] for each in kept])] if kept else [],
+        folded=len(kept) > MOST_CHARTS, notices=[why for why in refusals if why],
+    )  # fmt: skip
 
 
 def of_run(run: Run) -> RunForecast | None:
@@ -52,7 +56,7 @@ def _chart(index: int, group: Group, found: Sequence[RunForecast]) -> Figure | N
         Line(index, ends, np.full(2, ceiling), "ceiling", "ceiling", "dotted"),
         banded(index, truth, label="came", hover="came"),
     ]
-    axis = Axis("right answers in training", percent=True, low=0.0)
+    axis = Axis("right answers in training", percent=True, low=0.0) if _in_percent(found) else Axis("training reward")
     return figure(f"Expected and come: {group.name}", "", STEP, axis, lines)
 
 
@@ -70,9 +74,11 @@ def _mean(series: Sequence[Series]) -> Series:
 def _table(kept: Sequence[tuple[Group, Sequence[RunForecast]]]) -> Table:
     rows = []
     for group, found in kept:
-        final = _interval([one.early.final for one in found])
-        ended = percent(mean([one.rewards[-1] for one in found]))
-        ceiling = _interval([(one.now.ceiling, *one.now.ceiling_interval) for one in found])
+        in_percent = _in_percent(found)
+        final = _interval([one.early.final for one in found], in_percent)
+        came = mean([one.rewards[-1] for one in found])
+        ended = percent(came) if in_percent else f"{came:.3g}"
+        ceiling = _interval([(one.now.ceiling, *one.now.ceiling_interval) for one in found], in_percent)
         spent = percent(mean([one.now.spent for one in found]), 0)
         rows.append([group.name, final, ended, ceiling, spent, *_scores(found)])
     header = [
@@ -88,8 +94,15 @@ def _table(kept: Sequence[tuple[Group, Sequence[RunForecast]]]) -> Table:
     return Table(header, rows, NOTE)
 
 
-def _interval(figures: Sequence[tuple[float, float, float]]) -> str:
+def _in_percent(found: Sequence[RunForecast]) -> bool:
+    """Whether all are shares; otherwise a range was named, whose unit is nobody's but the user's."""
+    return all(one.bounds == (0.0, 1.0) for one in found)
+
+
+def _interval(figures: Sequence[tuple[float, float, float]], in_percent: bool) -> str:
     value, low, high = np.mean(figures, axis=0)
+    if not in_percent:
+        return f"{value:.3g} [{low:.3g}, {high:.3g}]"
     return f"{percent(value)} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
@@ -103,4 +116,5 @@ def _scores(found: Sequence[RunForecast]) -> list[str]:
     rivals = {name: error for name, error in errors.items() if "alone" not in name and math.isfinite(error)}
     best = min(rivals, key=rivals.__getitem__)
     inside = percent(mean([score.coverage for score in scores]), 0)
-    return [inside, f"{100 * ours:.1f}", f"{best}: {100 * rivals[best]:.1f}"]
+    shown = (lambda error: f"{100 * error:.1f}") if _in_percent(found) else (lambda error: f"{error:.3g}")
+    return [inside, shown(ours), f"{best}: {shown(rivals[best])}"]
