@@ -84,10 +84,12 @@ class Evaluation:
         return {name: values for name, values in found.items() if np.isfinite(values).any()}
 
     def calibrations(self) -> dict[str, calibration.Calibration]:
-        """Confidence against correctness: the probability of the response, and agreement between samples."""
-        found = {}
+        """Confidence against correctness: the probability of the response, unless it is that of a long text and says
+        nothing, and agreement between samples."""
+        found: dict[str, calibration.Calibration] = {}
         if self.likelihoods is not None:
-            found["calibration_error"] = calibration.calibration(self.likelihoods, self.correct)
+            stated = calibration.of_likelihoods(self.likelihoods, self.correct)
+            found |= {} if stated is None else {"calibration_error": stated}
         if self.correct.shape[1] > 1:
             found["vote_calibration_error"] = calibration.calibration(
                 calibration.vote_shares(self.answers), self.correct
