@@ -49,7 +49,7 @@ def figures(run: Run) -> dict[str, Any]:
     if "test" not in summary:
         raise app.UsageError(f"{run.path} has no test figures: the run is not finished")
     steps, entropies, rewards = run.table("entropy/token_mean", "reward/mean")
-    fit = law.fit_law(law.smooth(entropies), law.smooth(rewards), draws=0 if len(steps) < 30 else 100)
+    fit = law.fit_law(law.smooth(entropies), law.smooth(rewards))
     shares = budget.budget(steps, entropies, rewards)
     test, base = summary["test"], summary["base"]
     return {

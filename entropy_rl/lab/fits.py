@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
+from scipy import special
 
 WINDOW = 7  # steps of the moving mean
 
@@ -181,17 +182,85 @@ def blocks(size: int, draws: int, seed: int, block: int) -> np.ndarray:
     return (starts[..., None] + np.arange(block)).reshape(draws, -1)[:, :size] % size
 
 
-def effective_size(residuals: np.ndarray) -> float:
-    """How many independent residuals a series of neighbours that share their noise is worth: n / (1 + 2 sum rho_k).
+def autocovariances(residuals: np.ndarray, parameters: int) -> np.ndarray:
+    """Of the noise behind the residuals of least squares: [K], from lag 0 to the last before one without correlation.
 
-    The sum goes up to the first lag without positive correlation.
+        g_k = (1 / n) sum_t e_t e_{t+k} + parameters * omega / n,   omega = g_0 + 2 sum_{k > 0} g_k
+
+    A fit takes the slow part of the noise for its own curve, which costs each residual autocovariance about
+    omega / n for every parameter; the second term gives it back. The two equations are solved together.
+
+    Args:
+      residuals: [n], of neighbouring points, smoothed or not.
+      parameters: numbers that were fitted.
     """
-    centred = residuals - residuals.mean()
-    variance = float(centred @ centred)
-    total = 0.0
-    for lag in range(1, len(centred) // 2):
-        rho = float(centred[lag:] @ centred[:-lag]) / variance if variance > 0 else 0.0
-        if rho <= 0:
+    size, found = len(residuals), []
+    for lag in range(max(size // 3, 1)):
+        found.append(float(residuals[lag:] @ residuals[: size - lag]) / size)
+        if lag and found[-1] <= 0:
+            found.pop()
             break
-        total += rho
-    return len(centred) / (1.0 + 2.0 * total)
+    taken = min(parameters * (2 * len(found) - 1) / size, 0.75)  # share of omega; to undo more would rest on nothing
+    omega = (2 * sum(found) - found[0]) / (1 - taken)
+    return np.array(found) + parameters * omega / size
+
+
+def effective_size(residuals: np.ndarray, parameters: int = 0) -> float:
+    """How many independent residuals a series of neighbours that share their noise is worth: n g_0 / omega.
+
+    Args:
+      residuals: [n].
+      parameters: numbers that were fitted; g and omega are those of `autocovariances`.
+    """
+    noise = autocovariances(residuals - residuals.mean(), parameters)
+    return len(residuals) * (float(noise[0] / (2 * noise.sum() - noise[0])) if noise[0] > 0 else 1.0)
+
+
+def half_width(weights: np.ndarray, residuals: np.ndarray, parameters: int, level: float) -> np.ndarray:
+    """Of the interval of a number that least squares makes of the values, weights @ values: half of its width.
+
+        half = t * sqrt(sum_{s,t} w_s w_t g_|s-t| * m / (m - parameters))
+
+    with the noise's `autocovariances` g, the residuals' `effective_size` m, and Student's t of m - parameters degrees
+    of freedom.
+
+    Args:
+      weights: [..., n].
+      residuals: [n], of the fit, in order of steps.
+      parameters: numbers that were fitted.
+      level: probability inside the interval.
+
+    Returns:
+      [...].
+    """
+    size, noise = len(residuals), autocovariances(residuals, parameters)
+    apart = np.array([np.sum(weights[..., k:] * weights[..., : size - k], axis=-1) for k in range(len(noise))])
+    variance = np.maximum(2 * np.tensordot(noise, apart, 1) - noise[0] * apart[0], noise[0] * apart[0])
+    return _student(residuals, parameters, level) * np.sqrt(variance)
+
+
+def widened(residuals: np.ndarray, parameters: int, block: int, level: float) -> np.ndarray:
+    """Residuals so much larger that resampling them in `blocks` gives intervals as wide as `half_width`'s.
+
+    Blocks alone are too narrow: they cut what is shared by neighbours of two blocks, they know nothing of what the fit
+    took of the noise, and a few of them hardly tell their own spread.
+
+    Args:
+      residuals: [n]; the others are those of `blocks` and `half_width`.
+    """
+    size, noise = len(residuals), autocovariances(residuals, parameters)
+    block = max(1, min(block, size // 3))
+    within = [float(residuals[k:] @ residuals[: size - k]) / size * (1 - k / block) for k in range(block)]
+    resampled = 2 * sum(within) - within[0]  # variance of a mean of blocks, times n
+    if resampled <= 0:
+        return residuals
+    omega = max(2 * noise.sum() - noise[0], noise[0])
+    wider = _student(residuals, parameters, level) / special.ndtri((1 + level) / 2)
+    return residuals * max(wider * (omega / resampled) ** 0.5, 1.0)
+
+
+def _student(residuals: np.ndarray, parameters: int, level: float) -> float:
+    """Standard errors in half an interval, if what tells them is so many independent residuals of a fit."""
+    size = effective_size(residuals, parameters)
+    freedom = max(size - parameters, 1.0)
+    return float(special.stdtrit(freedom, (1 + level) / 2)) * max(size / freedom, 1.0) ** 0.5

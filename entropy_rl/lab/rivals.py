@@ -1,7 +1,7 @@
 """Which curve describes a run: the entropy law, a line or a parabola in H, or a curve in the step that ignores H.
 
-Each is fitted to the same smoothed points, with intervals from resampled blocks of residuals. Two curves are told
-apart only if the difference of their squared residuals survives the same resampling and is worth speaking of.
+Each is fitted to the same smoothed points, with intervals from resampled blocks of widened residuals. Two curves are
+told apart only if the difference of their squared residuals survives the same resampling and is worth speaking of.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ class Fit:
       name: of the form.
       r2: share of the variance of the smoothed rewards that it explains; nan where they do not vary.
       rmse: of the residuals, unit of the reward.
-      aic: n log(mean squared residual) + 2 parameters, n counting independent residuals; only differences count.
+      aic: n log(mean squared residual) + 2 k n / (n - k - 1), k counting the parameters and the variance, n the
+        independent residuals of the closest curve; only differences count. AICc: Hurvich and Tsai 1989, Biometrika 76.
       ceiling: the reward at H = 0 or, for a curve in steps, after infinitely many.
       residuals: [n].
     """
@@ -57,7 +58,7 @@ class Comparison:
     """All curves through one run, the law first.
 
     Attributes:
-      independent: residuals that the smoothed ones are worth.
+      independent: residuals that the smoothed ones of the closest curve are worth, `fits.effective_size`.
       level: of the intervals.
       range: of the smoothed rewards.
       verdict: one or two plain sentences.
@@ -105,8 +106,9 @@ def compare(
     if np.ptp(entropies) <= 1e-6 * (1.0 + abs(entropies).max()):
         raise ValueError(f"entropy stays at {entropies[0]:.4g} nats, so nothing can be a function of it")
     points, resampled = Points(steps - steps[0], entropies), fits.blocks(len(steps), draws, seed, block)
-    found = [_fit(form, points, rewards, resampled, level) for form in forms]
-    independent = min(fits.effective_size(fit.residuals) for fit in found)  # of the curve that leaves the least pattern
+    found = [_fit(form, points, rewards, resampled, block, level) for form in forms]
+    best = min(found, key=lambda fit: fit.rmse)  # a curve that misfits leaves a pattern, which is not the noise's
+    independent = fits.effective_size(best.residuals, best.parameters)
     scored = tuple(dataclasses.replace(fit, aic=_aic(fit, independent)) for fit in found)
     spread = float(np.ptp(rewards))
     return Comparison(
@@ -153,21 +155,27 @@ def told_apart(one: Fit, other: Fit, resampled: np.ndarray, level: float, spread
     return 1 if low > 0 else -1 if high < 0 else 0
 
 
-def _fit(form: Form, points: Points, rewards: np.ndarray, resampled: np.ndarray, level: float) -> Fit:
+def _fit(
+    form: Form, points: Points, rewards: np.ndarray, resampled: np.ndarray, block: int, level: float
+) -> Fit:  # fmt: skip
     coefficients, shapes, errors = fits.least_squares(form, points, rewards[None])
     fitted = form.columns(points, shapes[0]) @ coefficients[0]
     residuals = rewards - fitted
-    again, of_shape, _ = fits.least_squares(form, points, fitted + residuals[resampled])
+    parameters = fits.parameters(form, points)
+    wide = fits.widened(residuals, parameters, block, level)
+    again, of_shape, _ = fits.least_squares(form, points, fitted + wide[resampled])
     ceilings = [form.ceiling(shape) @ drawn for shape, drawn in zip(of_shape, again, strict=True)]
     low, high = np.quantile(ceilings, [(1 - level) / 2, (1 + level) / 2])
     variance = float(np.var(rewards))
     varies = variance > 1e-18 * (1.0 + float(np.mean(rewards**2)))
     return Fit(
-        form.name, tuple(map(float, coefficients[0])), shapes[0], fits.parameters(form, points),
+        form.name, tuple(map(float, coefficients[0])), shapes[0], parameters,
         1.0 - float(errors[0]) / variance if varies else float("nan"), float(errors[0]) ** 0.5, float("nan"),
         float(form.ceiling(shapes[0]) @ coefficients[0]), (float(low), float(high)), residuals,
     )  # fmt: skip
 
 
 def _aic(fit: Fit, independent: float) -> float:
-    return independent * math.log(max(fit.rmse**2, 1e-18)) + 2.0 * (fit.parameters + 1)  # and the variance
+    k = fit.parameters + 1  # and the variance
+    penalty = 2.0 * k + 2.0 * k * (k + 1) / max(independent - k - 1, 1.0)
+    return independent * math.log(max(fit.rmse**2, 1e-18)) + penalty

@@ -14,8 +14,10 @@ from entropy_rl.lab.panels import (
     health,
     law,
     ledger,
+    probe,
     progress,
     selection,
+    test_time,
 )
 from entropy_rl.lab.seeds import Group
 
@@ -30,6 +32,8 @@ def every_section(groups: Sequence[Group]) -> list[Section]:
         controllers.section(groups),
         ledger.section(groups),
         diversity.section(groups),
+        probe.section(groups),
+        test_time.section(groups),
         *covariance.sections(groups),
         selection.section(groups),
         health.section(groups),

@@ -12,12 +12,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from absl import logging
 from etils import epath
 
 from entropy_rl.lab.metrics import bootstrap_interval, maj_at_k, pass_at_k
 from entropy_rl.lab.runs import Run
 
 FILE = "test_time.json"  # in a run's folder, where of_run looks
+_UNKNOWN = (float("nan"), float("nan"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,14 +72,38 @@ class Sweep:
 
 
 def of_run(run: Run) -> Sweep | None:
-    """The sweep that was written into a run's folder; None if there is none."""
+    """The sweep that was written into a run's folder; None if there is none, or none that can be read."""
     file = epath.Path(run.path) / FILE if run.path else None
     if file is None or not file.exists():
         return None
-    document = json.loads(file.read_text())
-    plain: Any = lambda value: tuple(value) if isinstance(value, list) else value  # noqa: E731
-    cells = [Cell(**{key: plain(value) for key, value in cell.items()}) for cell in document["cells"]]
-    return Sweep(int(document["step"]), int(document["problems"]), int(document["samples"]), tuple(cells))
+    try:
+        document = json.loads(file.read_text())
+        cells = tuple(_read(values) for values in document["cells"])
+        found = Sweep(int(document["step"]), int(document["problems"]), int(document["samples"]), cells)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
+        logging.warning("%s holds no sweep (cut?); it is left out: %s", file, error)
+        return None
+    return found if found.cells else None
+
+
+def _read(values: Mapping[str, Any]) -> Cell:
+    """A cell as JSON.
+
+    Raises:
+      ValueError, TypeError, KeyError: if it is none.
+    """
+    ks = tuple(int(k) for k in values["ks"])
+    series: dict[str, Any] = {
+        name: tuple(float(x) for x in values[name]) for name in ("pass_at", "majority", "likeliest")
+    }
+    if not ks or min(ks) < 1 or any(len(of_ks) != len(ks) for of_ks in series.values()):
+        raise ValueError(f"{len(ks)} sample counts with other numbers of figures")
+    intervals = {str(name): (float(low), float(high)) for name, (low, high) in values["intervals"].items()}
+    names = ("temperature", "noise", "deviation", "entropy", "mean_length")
+    numbers: dict[str, Any] = {name: float(values[name]) for name in names}
+    if not numbers["temperature"] > 0:
+        raise ValueError(f"a temperature of {numbers['temperature']}")
+    return Cell(length=int(values["length"]), ks=ks, intervals={"pass@1": _UNKNOWN} | intervals, **series, **numbers)
 
 
 def cell(

@@ -1,10 +1,14 @@
 """The panels that only some runs have: what they draw, and that they are absent where nothing was measured."""
 
+import json
+import pathlib
+
 import numpy as np
 import pytest
 
-from entropy_rl.lab import runs, seeds
-from entropy_rl.lab.panels import controllers, covariance, diversity, ledger
+from entropy_rl.lab import runs, seeds, test_time
+from entropy_rl.lab.panels import controllers, covariance, diversity, ledger, probe
+from entropy_rl.lab.panels import test_time as test_time_panel
 from entropy_rl.lab.sections import sections
 from tests.lab import fake_metrics, fake_runs
 
@@ -24,7 +28,7 @@ def test_a_section_is_there_if_one_run_has_its_metrics_and_absent_if_none_has(gr
     titles = [section.title for section in sections(groups)]
     assert {"The closed loop", "The entropy ledger", "Diversity and coverage"} <= set(titles)
     alone = [section.title for section in sections(groups[1:])]
-    assert not {"The closed loop", "The entropy ledger"} & set(alone)
+    assert not {"The closed loop", "The entropy ledger", "What is left of the base", "At test time"} & set(alone)
 
 
 def test_the_parts_of_the_ledger_add_up_to_the_whole_and_stand_for_the_steps_between(groups):
@@ -83,3 +87,77 @@ def test_covariance_by_difficulty_is_drawn_for_those_that_measured_it(groups):
     assert titles.count("Covariance by difficulty: grpo") == 1 and "Covariance by difficulty: plain" not in titles
     table = covariance.sections(groups)[0].tables[0]
     assert table.rows == [["grpo", "9", "—", "0.8", "—", "—"]]
+
+
+def probed(folder: pathlib.Path, seed: int, rare: float) -> pathlib.Path:
+    found = {"probe/fork_overlap": 0.4 + 0.2 * seed, "probe/fork_entropy": 0.3}
+    found |= {"probe/rare_tokens": rare, "probe/rare_survival": 0.5 * seed}
+    found |= {"probe/uncommon_tokens": 40.0, "probe/uncommon_survival": 0.25}
+    return fake_runs.write_run(folder / str(seed), seed=seed, overrides=found)
+
+
+def test_what_is_left_of_the_base_is_drawn_where_there_are_enough_tokens_to_tell(tmp_path):
+    plain = fake_runs.write_run(tmp_path / "plain", "plain")
+    few = seeds.grouped(runs.read_runs([*(probed(tmp_path / "few", seed, rare=3.0) for seed in range(2)), plain]))
+    found = probe.section(few)
+    titles = [figure.title for figure in found.figures]
+    assert titles[0] == "Right tokens of 10 to 30\u202f% that survive"
+    assert titles[1:] == ["Forks that are still forks", "Entropy at the base's forks"]
+    overlap = lines(found.figures[1])["grpo, mean of 2"]
+    assert overlap["y"][0] == 0.5 and overlap["low"][0] == 0.4 and overlap["high"][0] == 0.6
+    # 3 + 3 rare tokens, of which none and half survive; the run without a probe has no row
+    assert found.tables[0].rows == [["grpo", "6", "25\u202f%", "80", "25\u202f%", "50\u202f%"]]
+    many = seeds.grouped(runs.read_runs([probed(tmp_path / "many", seed, rare=10.0) for seed in range(2)]))
+    assert [figure.title for figure in probe.section(many).figures][0] == "Right tokens of 1 to 10\u202f% that survive"
+
+
+def swept(folder: pathlib.Path, seed: int, *temperatures: float) -> None:
+    """Half of 40 problems are answered rightly each time, the others by a share that falls with temperature."""
+    cells = []
+    for temperature in temperatures:
+        correct = np.arange(40)[:, None] % 2 == 0
+        correct = correct | (np.random.default_rng(seed).random((40, 8)) < 0.4 / temperature)
+        answers = [["right" if right else f"wrong {place}" for place, right in enumerate(row)] for row in correct]
+        given = {"temperature": temperature, "length": 9, "entropy": 0.3, "mean_length": 8.0}
+        cells.append(test_time.cell(correct, answers, correct * 1.0, **given))
+    document = test_time.to_json(test_time.Sweep(120, 40, 8, tuple(cells)))
+    (folder / test_time.FILE).write_text(json.dumps(document))
+
+
+def test_a_sweep_is_drawn_over_temperature_and_over_answers(tmp_path):
+    folders = [fake_runs.write_run(tmp_path / str(seed), seed=seed) for seed in range(2)]
+    swept(folders[0], 0, 0.5, 1.0, 2.0)
+    (one,) = seeds.grouped(runs.read_runs(folders))  # of one of the two seeds
+    found = test_time_panel.section([one])
+    over_temperature, over_samples = found.figures
+    (line,) = lines(over_temperature).values()
+    assert line["x"] == [0.5, 1.0, 2.0] and line["y"][0] > line["y"][1] > line["y"][2]
+    assert all(low < y < high for low, y, high in zip(line["low"], line["y"], line["high"], strict=True))
+    drawn = lines(over_samples)
+    assert set(drawn) == {"perfect judge", "vote", "own choice"} and drawn["vote"]["x"] == [1.0, 2.0, 4.0, 8.0]
+    assert len({values["y"][0] for values in drawn.values()}) == 1  # one answer leaves no choice
+    assert over_samples.caption == "At temperature 1." and "95" in over_temperature.caption
+    assert [row[1] for row in found.tables[0].rows] == ["0.5", "1", "2"]
+    swept(folders[1], 1, 0.5, 1.0, 2.0)
+    (both,) = seeds.grouped(runs.read_runs(folders))
+    first, second = test_time_panel.section([both]).figures
+    assert "grpo, mean of 2" in lines(first) and "lowest to highest seed" in first.caption
+    assert "vote, mean of 2" in lines(second)
+
+
+@pytest.mark.parametrize("text", ['{"step": 1, "cel', "[]", '{"step": 1, "problems": 2, "samples": 4, "cells": [3]}'])
+def test_a_sweep_that_is_cut_is_left_out_of_the_report(tmp_path, text):
+    folder = fake_runs.write_run(tmp_path / "a")
+    (folder / test_time.FILE).write_text(text)
+    assert test_time_panel.section(seeds.grouped(runs.read_runs([folder]))).figures == []
+
+
+def test_one_temperature_and_one_answer_leave_nothing_to_draw(tmp_path):
+    folder = fake_runs.write_run(tmp_path / "a")
+    only = test_time.cell(
+        np.ones((3, 1), bool), [["a"]] * 3, np.ones((3, 1)), temperature=1.0, length=4, entropy=0.0, mean_length=4.0
+    )
+    document = test_time.to_json(test_time.Sweep(1, 3, 1, (only,)))
+    (folder / test_time.FILE).write_text(json.dumps(document))
+    found = test_time_panel.section(seeds.grouped(runs.read_runs([folder])))
+    assert found.figures == [] and found.tables[0].rows[0][1:4] == ["1", "4", "100.0\u202f% [100.0, 100.0]"]

@@ -67,6 +67,33 @@ def test_a_rival_with_the_smaller_error_but_the_worse_aic_is_not_called_closer()
     assert "closer" not in said(dataclasses.replace(closer, aic=1.0))
 
 
+def test_a_rival_that_misfits_does_not_take_the_evidence_from_the_others():
+    entropies = 0.6 + 0.4 * np.sin(STEPS / 9)  # no curve in steps follows it: their residuals are one slow wave
+    rewards = 1.3 - 0.4 * np.exp(entropies) + NOISE
+    alone = rivals.compare(STEPS, entropies, rewards, forms=rivals.FORMS[:3])
+    found = rivals.compare(STEPS, entropies, rewards)
+    assert found.independent == alone.independent > 20  # 240 smoothed steps are worth about 240 / 7
+    assert fits.effective_size(found["exponential in step"].residuals) < alone.independent / 1.5
+    assert [fit.aic for fit in found.fits[:3]] == [fit.aic for fit in alone.fits]
+
+
+def test_the_penalty_of_a_parameter_grows_where_independent_points_are_few():
+    (fit,) = rivals.compare(STEPS, ENTROPIES, 1.3 - 0.4 * np.exp(ENTROPIES) + NOISE).fits[:1]
+    one = dataclasses.replace(fit, rmse=1.0, parameters=2)  # log of its error is 0, and k = 3 with the variance
+    # 2 k n / (n - k - 1): 6 * 12 / 8 = 9; never fewer than k + 2 = 5 points: 6 + 24 / 1 = 30
+    np.testing.assert_allclose([rivals._aic(one, n) for n in (12.0, 2.0)], [9.0, 30.0])
+
+
+def test_intervals_of_the_ceiling_are_no_narrower_than_the_noise_between_blocks_asks_for():
+    steps, entropies, inside = STEPS[:60], ENTROPIES[:60], 0
+    for seed in range(24):
+        noise = 0.03 * np.random.default_rng(seed).normal(size=60)
+        rewards = fits.smooth(1.3 - 0.4 * np.exp(entropies) + noise)
+        found = rivals.compare(steps, fits.smooth(entropies), rewards, draws=100, forms=rivals.FORMS[:2]).fits[0]
+        inside += found.ceiling_interval[0] <= 0.9 <= found.ceiling_interval[1]
+    assert 20 <= inside <= 24  # 22 expected; without widening, 16
+
+
 def test_smoothed_noise_counts_as_few_independent_residuals():
     raw = np.random.default_rng(0).normal(size=700)
     # A mean of 7 has triangular correlations: 1 + 2 (6 + 5 + ... + 1) / 7 = 7 neighbours count as one.

@@ -55,7 +55,7 @@ def _points(run: Run) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pooled(entropies: np.ndarray, rewards: np.ndarray) -> Law:
-    return law.fit_law(entropies, rewards, draws=2)  # the curve alone: intervals are those of each run, in the table
+    return law.fit_law(entropies, rewards)  # the curve alone: intervals are those of each run, in the table
 
 
 def law_table(groups: Sequence[Group]) -> Table:
@@ -69,13 +69,13 @@ def law_table(groups: Sequence[Group]) -> Table:
         numbers = [_number(fits, name) for name in ("ceiling", "a", "b")]
         r2s = [f"{mean([getattr(fit, name) for fit in fits]):.3f}".replace("nan", "—") for name in ("r2", "linear_r2")]
         rows.append([group.name, numbers[0], *r2s, _reading(compared), *numbers[1:]])
-    note = "Brackets: 90\u202f% bootstrap intervals of a single run; of several seeds, the lowest and the highest."
+    note = "Brackets: 90\u202f% intervals of a single run; of several seeds, the lowest and the highest."
     header = ["run", "ceiling b − a", "R² of the law", "R² of the line", "better described by", "a", "b"]
     return Table(header, rows, note)
 
 
 def rival_table(groups: Sequence[Group]) -> Table:
-    """R² of every form, and by how much its AIC is above the lowest."""
+    """R² of every form, and by how much its AICc is above the lowest."""
     header, rows = ["run"], []
     for group in groups:
         compared = group.each(rivals.of_run)
@@ -88,8 +88,8 @@ def rival_table(groups: Sequence[Group]) -> Table:
         r2s = np.mean([[fit.r2 for fit in found.fits] for found in compared], axis=0)
         rows.append([group.name, *(f"{r2:.3f}, {delta:+.1f}" for r2, delta in zip(r2s, above, strict=True))])
     note = (
-        "Rivals fitted to the same points. ΔAIC: above the lowest of the row, for as many points as are independent; "
-        "a difference below 2 decides nothing. Law: Cui et al. 2025, arXiv 2505.22617."
+        "Rivals fitted to the same points. ΔAIC: AICc above the lowest of the row, for as many points as are "
+        "independent; a difference below 2 decides nothing. Law: Cui et al. 2025, arXiv 2505.22617."
     )
     return Table(header, rows, note)
 
