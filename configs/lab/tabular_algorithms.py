@@ -26,7 +26,7 @@ def coefficient(name: str) -> Figure:
 
     def figure(run: Run) -> float:
         _, entropies, rewards = _tabular.curve(run)
-        return float(getattr(law.fit_law(entropies, rewards, draws=2), name))
+        return float(getattr(law.fit_law(entropies, rewards), name))
 
     return figure
 
@@ -38,7 +38,7 @@ def pooled(results: Results, arms: Sequence[str]) -> Estimate:
     for key in sorted(keys):
         curves = [_tabular.curve(results.runs[arm][key])[1:] for arm in arms]
         entropies, rewards = (np.concatenate(parts) for parts in zip(*curves, strict=True))
-        found.append(law.fit_law(entropies, rewards, draws=2).r2)
+        found.append(law.fit_law(entropies, rewards).r2)
     return estimate(found)
 
 

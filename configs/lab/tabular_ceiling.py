@@ -18,7 +18,7 @@ def miss(run: Run) -> float:
 
 def ceiling(run: Run) -> float:
     _, entropies, rewards = _tabular.curve(run)
-    return law.fit_law(entropies, rewards, draws=10).ceiling
+    return law.fit_law(entropies, rewards).ceiling
 
 
 def get_study() -> Study:

@@ -63,7 +63,7 @@ def of_run(run: Run) -> Law | None:
         return None
 
 
-def fit_law(entropies: np.ndarray, rewards: np.ndarray, level: float = 0.9, draws: int = 0) -> Law:
+def fit_law(entropies: np.ndarray, rewards: np.ndarray, level: float = 0.9) -> Law:
     """Least squares of the rewards on exp(H), and on H, with intervals that know that neighbouring steps share noise.
 
     The intervals are `fits.half_width`'s, around the fit. How often the 90 % interval of the ceiling holds the true
@@ -75,12 +75,10 @@ def fit_law(entropies: np.ndarray, rewards: np.ndarray, level: float = 0.9, draw
       entropies: [n] nats per token, in order of steps; pairs that are not finite are left out.
       rewards: [n].
       level: probability inside the intervals.
-      draws: not read; a bootstrap, which was too narrow, made the intervals before, and studies name its resamples.
 
     Raises:
       ValueError: if fewer than 4 finite points remain, or H does not vary.
     """
-    del draws
     entropies, rewards = np.asarray(entropies, np.float64), np.asarray(rewards, np.float64)
     finite = np.isfinite(entropies) & np.isfinite(rewards)
     entropies, rewards = entropies[finite], rewards[finite]
