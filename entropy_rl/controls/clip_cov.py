@@ -76,4 +76,5 @@ def closed_count(gate: Array, mask: Array) -> Array:
 
 
 def _number(value: object) -> float:
-    return value.extremes()[0] if isinstance(value, schedules.Schedule) else float(value)  # type: ignore[arg-type]
+    moves = isinstance(value, schedules.Schedule | schedules.Controlled)
+    return value.extremes()[0] if moves else float(value)  # type: ignore[arg-type]

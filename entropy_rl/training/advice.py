@@ -8,7 +8,7 @@ from entropy_rl.config import Config
 from entropy_rl.controls.clip_cov import ClipCov
 from entropy_rl.controls.kl_cov import KlCov
 from entropy_rl.losses.cispo import CispoSurrogate
-from entropy_rl.ops.schedules import Schedule
+from entropy_rl.ops.schedules import Controlled, Schedule
 from entropy_rl.problem import Verdict
 from entropy_rl.rewards.reward import ACCURACY, Completion, GroupReward, as_verdict
 
@@ -91,5 +91,5 @@ def _verdicts_of_the_reference(config: Config) -> list[Verdict]:
 
 
 def _largest(value: Any) -> float:
-    """Of a number, or of all that a schedule gives."""
-    return value.extremes()[1] if isinstance(value, Schedule) else float(value)
+    """Of a number, or of all that a schedule or a closed loop gives."""
+    return value.extremes()[1] if isinstance(value, Schedule | Controlled) else float(value)
