@@ -31,14 +31,14 @@ from tests import examples
 
 PPO, FREE = ClippedSurrogate(), UnclippedSurrogate()
 number = functools.partial(Controlled, "dial")
-COVARIANCE, SHARE, LOW = number(0.0, 2.0), number(0.0, 0.05), number(0.1, 0.9, 0.2)
+COVARIANCE, SHARE, BAND = number(0.0, 2.0), number(0.0, 0.05), number(-1.0, 4.0, 1.0)
 MOVED = {
     "entropy bonus": PolicyLoss(PPO, penalties=(EntropyBonus(number(-1.0, 1.0)),)),
     "KL-Cov strength": PolicyLoss(FREE, penalties=(KlCov(fraction=0.1, coefficient=COVARIANCE, max_fraction=0.1),)),
     "KL-Cov fraction": PolicyLoss(FREE, penalties=(KlCov(fraction=SHARE, max_fraction=0.1),)),
     "Clip-Cov fraction": PolicyLoss(PPO, gates=(ClipCov(fraction=SHARE, max_fraction=0.1),)),
     "Clip-Cov band": PolicyLoss(
-        PPO, gates=(ClipCov(fraction=0.2, omega_low=number(-1.0, 4.0, 1.0), max_fraction=0.3),)
+        PPO, gates=(ClipCov(fraction=0.2, omega_low=BAND, max_fraction=0.3),)
     ),
     "epsilon low": PolicyLoss(ClippedSurrogate(number(0.1, 0.4, 0.2), 0.2)),
     "epsilon high": PolicyLoss(ClippedSurrogate(0.2, number(0.1, 0.4, 0.2))),
