@@ -13,8 +13,11 @@ from entropy_rl.ops import hashing
 from entropy_rl.types import Array, Params
 
 
+@jax.custom_jvp
 def stochastic(values: Array, key: Array) -> Array:
     """bfloat16 neighbours of float32 values: the upper with probability (value - lower) / (upper - lower).
+
+    Its mean is the identity, whose slope it has: who asks what a step would do is not told that nothing moves.
 
     Source: Gupta et al. 2015, section 3, https://arxiv.org/abs/1502.02551
 
@@ -27,6 +30,11 @@ def stochastic(values: Array, key: Array) -> Array:
     # The lower half of a float32 is what bfloat16 drops: noise carries into the upper half just as often as it should.
     rounded = jax.lax.bitcast_convert_type((bits + noise) & jnp.uint32(0xFFFF0000), jnp.float32)
     return jnp.where(jnp.isfinite(values), rounded, values).astype(jnp.bfloat16)
+
+
+@stochastic.defjvp
+def _straight_through(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    return stochastic(*primals), tangents[0].astype(jnp.bfloat16)
 
 
 def cast_like(values: Params, like: Params, key: Array) -> Params:

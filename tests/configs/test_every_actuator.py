@@ -37,9 +37,7 @@ MOVED = {
     "KL-Cov strength": PolicyLoss(FREE, penalties=(KlCov(fraction=0.1, coefficient=COVARIANCE, max_fraction=0.1),)),
     "KL-Cov fraction": PolicyLoss(FREE, penalties=(KlCov(fraction=SHARE, max_fraction=0.1),)),
     "Clip-Cov fraction": PolicyLoss(PPO, gates=(ClipCov(fraction=SHARE, max_fraction=0.1),)),
-    "Clip-Cov band": PolicyLoss(
-        PPO, gates=(ClipCov(fraction=0.2, omega_low=BAND, max_fraction=0.3),)
-    ),
+    "Clip-Cov band": PolicyLoss(PPO, gates=(ClipCov(fraction=0.2, omega_low=BAND, max_fraction=0.3),)),
     "epsilon low": PolicyLoss(ClippedSurrogate(number(0.1, 0.4, 0.2), 0.2)),
     "epsilon high": PolicyLoss(ClippedSurrogate(0.2, number(0.1, 0.4, 0.2))),
     "CISPO's cap": PolicyLoss(CispoSurrogate(1.0, number(0.1, 2.0, 1.0))),

@@ -91,3 +91,10 @@ def test_noise_of_positions_is_uniform_and_differs_between_keys():
     counts = np.bincount((first & 0xFF).ravel(), minlength=256)
     assert np.sum((counts - 1024) ** 2 / 1024) < 255 + 5 * np.sqrt(2 * 255)  # chi-square with 255 degrees of freedom
     assert abs(np.corrcoef(first[:, 1:].ravel(), first[:, :-1].ravel())[0, 1]) < 0.01
+
+
+def test_its_slope_is_that_of_its_mean():
+    values, direction = jnp.linspace(-1.0, 1.0, 8), jnp.linspace(0.5, 2.0, 8)
+    rounded, slope = jax.jvp(lambda v: rounding.stochastic(v, jax.random.key(1)), (values,), (direction,))
+    np.testing.assert_array_equal(rounded, rounding.stochastic(values, jax.random.key(1)))
+    np.testing.assert_allclose(slope.astype(jnp.float32), direction, rtol=2**-8)

@@ -77,3 +77,16 @@ def test_momentum_is_left_out(found):
     slow = dataclasses.replace(OPTIMIZER, beta1=0.9)
     again = sensitivities(state, experience, LOSS, slow, KEY, NUMBERS, policy=TINY)
     assert float(again["bonus"]) == pytest.approx(gains["bonus"])
+
+
+def test_weights_and_moments_that_are_rounded_at_random_have_the_gains_of_those_that_are_not(found):
+    state, experience, gains = found
+    short = dataclasses.replace(OPTIMIZER, moments_dtype="bfloat16")
+    rounded = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), tiny_params())
+    short_state = learner.new_state(rounded, short, False)
+    moments = jax.tree.map(lambda new, old: old.astype(new.dtype), short_state.opt_state, state.opt_state)
+    weights = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), state.params)
+    short_state = dataclasses.replace(short_state, params=weights, opt_state=moments, step=state.step)
+    again = sensitivities(short_state, experience, LOSS, short, KEY, NUMBERS, policy=TINY)
+    for name in ("bonus", "pull"):
+        assert float(again[name]) == pytest.approx(gains[name], rel=0.15)
