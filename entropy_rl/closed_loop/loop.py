@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import flax.struct
+import jax
 import jax.numpy as jnp
 
 from entropy_rl.closed_loop.controllers import Reading
 from entropy_rl.closed_loop.self_tuning import SelfTuning
 from entropy_rl.closed_loop.targets import UNKNOWN, Budget, Moment
-from entropy_rl.ops.schedules import Controlled
+from entropy_rl.ops import schedules
+from entropy_rl.ops.schedules import Controlled, Schedule
 from entropy_rl.types import Array
 
 
@@ -61,6 +63,17 @@ class EntropyLoop:
         """Raises ValueError that names the field, the rule and the remedy."""
         if not self.actuators:
             raise ValueError(f"closed loop {self.name!r} has no actuators; give it a Controlled(...), such as a bonus")
+        if not callable(getattr(self.target, "validate", None)) or isinstance(self.target, Schedule | Controlled):
+            raise ValueError(
+                f"closed loop {self.name!r} has the target {self.target!r}; say what it is of: InNats(0.3), "
+                "OfInitial(0.5) or Budget(steps), whose numbers may be schedules"
+            )
+        still = (self.controller, self.target) if isinstance(self.target, Budget) else (self.controller,)
+        if moving := schedules.moving_in(still):
+            raise ValueError(
+                f"closed loop {self.name!r} has {moving[0]!r} in its controller or budget, whose numbers stand still; "
+                "write a number"
+            )
         for part in (self.target, *self.actuators):
             part.validate()
         self.controller.validate(self.actuators)
@@ -75,7 +88,7 @@ class EntropyLoop:
 class LoopState:
     """What a loop remembers; all arrays."""
 
-    step: Array  # int32: readings so far
+    step: Array  # int32: RL steps so far
     initial: Array  # nats, of the first reading
     target: Array  # nats, of the last reading
     floor: Array  # nats, of the last forecast; UNKNOWN before
@@ -106,13 +119,17 @@ def observe(
     """What the loops make of a step's entropies: the next states, and metrics.
 
     Args:
-      measured: by the loop's name, (entropy, standard error) in nats; a loop that is missing had nothing to read.
+      measured: by the loop's name, (entropy, standard error) in nats; nan where it had nothing to read. Such a loop
+        counts the step, and stays as it is.
     """
-    moved, figures = dict(states), {}
+    moved, figures = {}, {}
     for loop in loops:
-        if loop.name in measured:
-            moved[loop.name], mine = _observe(loop, states[loop.name], *measured[loop.name])
-            figures |= {f"controller/{loop.name}/{name}": value for name, value in mine.items()}
+        before, (entropy, error) = states[loop.name], measured[loop.name]
+        known = jnp.isfinite(entropy) & jnp.isfinite(error)
+        after, mine = _observe(loop, before, jnp.where(known, entropy, 1.0), jnp.where(known, error, 1.0))
+        kept = jax.tree.map(lambda new, old: jnp.where(known, new, old), after, before)  # noqa: B023
+        moved[loop.name] = dataclasses.replace(kept, step=after.step)
+        figures |= {f"controller/{loop.name}/{name}": value for name, value in mine.items()}
     return moved, figures
 
 
@@ -153,9 +170,9 @@ def measures_every(loop: EntropyLoop) -> int:
 
 
 def _observe(loop: EntropyLoop, state: LoopState, entropy: Array, error: Array) -> tuple[LoopState, dict[str, Array]]:
-    first = state.step == 0
-    initial = jnp.where(first, entropy, state.initial)
+    first = state.initial == 0  # which no reading is
     entropy = jnp.maximum(entropy, 1e-6)  # of a policy that is sure of everything; its logarithm is taken
+    initial = jnp.where(first, entropy, state.initial)
     moment = Moment(state.step, initial, jnp.where(first, initial, state.target), state.floor)
     target = loop.target(moment)
     ahead = loop.target(dataclasses.replace(moment, step=state.step + 1, previous=target))

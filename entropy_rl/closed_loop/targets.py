@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from entropy_rl.ops import schedules
 from entropy_rl.types import Array
 
+MOST = 100.0  # more than any vocabulary holds
 UNKNOWN = -1.0  # of a floor that no forecast has set yet: it is an argument, and so not None
 
 
@@ -45,7 +46,7 @@ class InNats:
         return jnp.asarray(schedules.resolve(self, moment.step).entropy, jnp.float32)
 
     def validate(self) -> None:
-        schedules.check(self, "entropy", 0.0, remedy="it is an entropy in nats per token", open_low=True)
+        schedules.check(self, "entropy", 0.0, MOST, "it is an entropy in nats per token", open_low=True)
 
 
 @flax.struct.dataclass
@@ -61,7 +62,7 @@ class OfInitial:
         return moment.initial * schedules.resolve(self, moment.step).share
 
     def validate(self) -> None:
-        schedules.check(self, "share", 0.0, remedy="1 is the entropy of the first step", open_low=True)
+        schedules.check(self, "share", 0.0, MOST, "1 is the entropy of the first step", open_low=True)
 
 
 @flax.struct.dataclass

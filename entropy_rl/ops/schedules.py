@@ -221,6 +221,12 @@ def controlled_in(tree: Any) -> list[Controlled]:
     return [leaf for leaf in jax.tree.leaves(tree, is_leaf=is_controlled) if is_controlled(leaf)]
 
 
+def moving_in(tree: Any) -> list[Any]:
+    """Every schedule and controlled number that stands in a tree."""
+    moves = lambda leaf: isinstance(leaf, Schedule | Controlled)  # noqa: E731
+    return [leaf for leaf in jax.tree.leaves(tree, is_leaf=moves) if moves(leaf)]
+
+
 def check(
     method: Any, field: str, low: float = -math.inf, high: float = math.inf, remedy: str = "", open_low: bool = False
 ) -> None:

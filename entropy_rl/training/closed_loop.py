@@ -21,6 +21,7 @@ from entropy_rl.training.responses import Response, unit_entropy
 from entropy_rl.types import Array, TrainState
 
 Readings = Mapping[str, tuple[float, float]]  # (entropy, standard error) in nats, by the loop's name
+NOTHING = (math.nan, math.nan)
 RECENT = 10  # points of the run whose mean is where it stands now
 
 
@@ -49,9 +50,12 @@ class Keeper:
         """What follows from the entropies of a rollout; nothing is changed."""
         if not self._loops:
             return Observed((), {}, {})
-        measured = {name: (np.float32(mean), np.float32(error)) for name, (mean, error) in readings.items()}
+        found = {loop.name: readings.get(loop.name, NOTHING) for loop in self._loops}  # one program, whatever was read
+        measured = {name: (np.float32(mean), np.float32(error)) for name, (mean, error) in found.items()}
         states, figures = settled(self._observe(self._loops, state.controllers, measured))
-        return Observed(states, numbers(states), {name: float(v) for name, v in jax.device_get(figures).items()})
+        unread = tuple(f"controller/{name}/" for name, reading in found.items() if not np.isfinite(reading).all())
+        told = {name: float(v) for name, v in jax.device_get(figures).items() if not name.startswith(unread)}
+        return Observed(states, numbers(states), told)
 
     def asks(self, step: int) -> bool:
         """Whether gains are to be measured in a step, counted from 1."""

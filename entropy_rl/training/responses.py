@@ -72,12 +72,16 @@ def unit_entropy(responses: Sequence[Response], prompts: int) -> tuple[float, fl
     """Token mean at temperature 1 and its standard error, nats: of a ratio of sums, whose draws are the P `prompts`.
 
     error = sqrt(P / (P - 1) sum_p (S_p - mean L_p)^2) / sum_p L_p,   S_p nats and L_p tokens of a prompt
+
+    One prompt does not tell how much prompts differ: its error is all of its entropy.
     """
     lengths = np.array([response.length for response in responses], np.float64).reshape(prompts, -1).sum(axis=1)
     sums = np.array([response.unit_entropy for response in responses], np.float64).reshape(prompts, -1).sum(axis=1)
     tokens = max(lengths.sum(), 1.0)
     mean = sums.sum() / tokens
-    spread = ((sums - mean * lengths) ** 2).sum() * prompts / max(prompts - 1, 1)
+    if prompts == 1:
+        return float(mean), float(mean)
+    spread = ((sums - mean * lengths) ** 2).sum() * prompts / (prompts - 1)
     return float(mean), float(np.sqrt(spread) / tokens)
 
 

@@ -47,8 +47,8 @@ def test_a_budget_never_asks_for_more_entropy_than_before():
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        (InNats(-0.1), r"InNats.entropy is -0.1, but it must lie in \(0, inf\]; it is an entropy in nats"),
-        (OfInitial(0.0), r"OfInitial.share is 0.0, but it must lie in \(0, inf\]; 1 is the entropy of the first step"),
+        (InNats(-0.1), r"InNats.entropy is -0.1, but it must lie in \(0, 100\]; it is an entropy in nats"),
+        (OfInitial(0.0), r"OfInitial.share is 0.0, but it must lie in \(0, 100\]; 1 is the entropy of the first step"),
         (InNats(Linear(0.5, -0.1, 10)), "must lie in"),
         (InNats(Exponential(0.5, 0.0, 10)), "Exponential.end is 0.0; it must be > 0: use Linear to reach 0"),
         (Budget(steps=100, ceiling_share=1.0), "1 would ask for entropy 0"),

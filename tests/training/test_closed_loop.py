@@ -22,7 +22,7 @@ from entropy_rl.controls.entropy_bonus import EntropyBonus
 from entropy_rl.losses.clip import ClippedSurrogate
 from entropy_rl.losses.policy_loss import PolicyLoss
 from entropy_rl.ops.optimizer import AdamW
-from entropy_rl.ops.schedules import Controlled
+from entropy_rl.ops.schedules import Controlled, Linear
 from entropy_rl.problem import Problem
 from entropy_rl.tasks.mixture import LABEL
 from entropy_rl.training import learner, loop, programs, sensitivity, session
@@ -151,9 +151,23 @@ def test_a_loop_with_nothing_to_read_stays_as_it_was():
     loop = dataclasses.replace(HOLD, measured=OfTask("neither"))
     assert readings((loop,), RESPONSES, PROBLEMS) == {}
     keeper, state = Keeper((loop,)), learner.new_state(tiny_params(), AdamW(), False, 0, start((loop,)))
-    observed = keeper.observe(state, {})
-    jax.tree.map(np.testing.assert_array_equal, observed.states, state.controllers)
-    assert observed.figures == {}
+    for nothing in ({}, {"entropy": (float("nan"), 0.01)}):
+        observed = keeper.observe(state, nothing)
+        counted = {"entropy": dataclasses.replace(state.controllers["entropy"], step=jnp.int32(1))}
+        jax.tree.map(np.testing.assert_array_equal, observed.states, counted)
+        assert observed.figures == {}
+
+
+def test_a_line_follows_the_steps_of_the_run_and_not_the_readings():
+    line = dataclasses.replace(HOLD, target=OfInitial(Linear(1.0, 0.2, 9)), measured=OfTask("seldom"))
+    keeper, state = Keeper((line,)), learner.new_state(tiny_params(), AdamW(), False, 0, start((line,)))
+    programs = []
+    for step in range(10):
+        observed = keeper.observe(state, {"entropy": (0.5, 0.01)} if step % 3 == 0 else {})
+        state = dataclasses.replace(state, controllers=observed.states)
+        programs.append(keeper._observe._cache_size())  # pyright: ignore[reportAttributeAccessIssue]
+    assert observed.figures["controller/entropy/target"] == pytest.approx(0.1)
+    assert len(set(programs)) == 1  # read or not, it is one
 
 
 def test_the_standard_error_is_that_of_a_ratio_over_prompts():
@@ -161,6 +175,10 @@ def test_the_standard_error_is_that_of_a_ratio_over_prompts():
     assert mean == pytest.approx(9 / 14)
     left = np.array([4 - 4 * 9 / 14, 2 - 8 * 9 / 14, 3 - 2 * 9 / 14])
     assert error == pytest.approx(np.sqrt((left**2).sum() * 3 / 2) / 14)
+
+
+def test_one_prompt_does_not_tell_its_error():
+    assert unit_entropy(RESPONSES[:2], prompts=1) == (1.0, 1.0)  # 4 nats over 4 tokens
 
 
 def test_a_forecast_sets_the_floor_of_a_budget():
@@ -180,6 +198,10 @@ def test_a_forecast_sets_the_floor_of_a_budget():
     assert figures[0] < figures[1] < 0.3
 
 
+def looped(**changes: object) -> Config:
+    return broken(loss=LOSS, rollout=tiny_run.get_config().rollout, closed_loop=(dataclasses.replace(HOLD, **changes),))
+
+
 def broken(**changes: object) -> Config:
     return dataclasses.replace(config(), **changes)  # type: ignore[arg-type]
 
@@ -196,6 +218,11 @@ def broken(**changes: object) -> Config:
         (broken(closed_loop=HOLD), r"write a tuple: closed_loop=\(EntropyLoop\(...\),\)"),
         (broken(closed_loop=(HOLD, HOLD)), "closed_loop uses the name 'entropy' 2 times"),
         (broken(closed_loop=(dataclasses.replace(HOLD, actuators=()),)), "closed loop 'entropy' has no actuators"),
+        (looped(target=Linear(1.0, 0.2, 9)), r"say what it is of: InNats\(0.3\), OfInitial\(0.5\) or Budget"),
+        (looped(target=0.3), r"has the target 0.3; say what it is of: InNats\(0.3\)"),
+        (looped(target=InNats(float("inf"))), r"InNats.entropy is inf, but it must lie in \(0, 100\]"),
+        (looped(target=Budget(Linear(5.0, 9.0, 3))), "in its controller or budget, whose numbers stand still"),
+        (looped(controller=SelfTuning(settling=Linear(5.0, 9.0, 3))), "in its controller or budget, whose numbers"),
         (broken(optimizer=AdamW(Controlled("rate", 0.0, 1.0)), loss=LOSS), "use a schedule"),
         (
             broken(rollout=dataclasses.replace(config().rollout, temperature=HEAT.replace(low=0.0))),  # type: ignore
