@@ -20,6 +20,7 @@ REWARD_LOSS = 0.9  # of the best smoothed reward
 LOG_RATIO_MAX, LOG_RATIO_MEAN = 10.0, 1.0  # nats
 GRADIENT_MAX, GRADIENT_FACTOR, GRADIENT_WINDOW = 1e3, 20.0, 20  # absolute; times the median of so many steps
 VALIDATION_LOSS = 0.8  # of the best pass@1
+BACKWARDS = -0.1  # change of log entropy per step at full effort; a useless number stays nearer to 0
 SURPRISE = 1.5  # half widths of the forecast's interval, at two evaluations in a row
 SMOOTHING = 0.8  # weight of the past in the smoothed entropy and reward
 
@@ -33,6 +34,7 @@ REMEDIES = {
     "gradient_norm": "lower the learning rate or clip the gradient; look at the samples of this step",
     "forecast": "look at what changed half way: a control that works, or other data; if neither, at the samples",
     "saturated": "widen the limits of its actuators, give it another one behind them, or ask for another entropy",
+    "backwards": "set the other raises= of this Controlled number: more effort has to mean more entropy",
     "validation": "stop and use the best checkpoint, which is kept; lower the learning rate or control entropy",
 }
 
@@ -183,6 +185,12 @@ class Alarms:
                 stuck.append(f"loop {name} asks for {target:.3g} nats/token and has {entropy:.3g}: {settings}")
         if names:
             yield "saturated", "; ".join(stuck) or None
+        gains = {key.split("/")[2]: record[key] for key in record if re.fullmatch(r"controller/[^/]+/[^/]+/gain", key)}
+        if gains:
+            wrong = [f"{end} (believed {gain:.2g})" for end, gain in sorted(gains.items())
+                     if self._streak(f"backwards/{end}", gain < BACKWARDS) >= PATIENCE]  # fmt: skip
+            message = f"what should raise entropy lowers it: {', '.join(wrong)}, log entropy per step at full effort"
+            yield "backwards", message if wrong else None
 
     def _size_of_steps(self, record: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
         largest, mean = _number(record, "update/log_ratio_abs_max"), _number(record, "update/log_ratio_mean")

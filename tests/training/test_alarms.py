@@ -150,3 +150,11 @@ def test_a_loop_with_nothing_left_to_turn_is_named_with_what_is_at_its_end():
     assert [(alarm.step, alarm.name) for alarm in begun] == [(10, "saturated")]
     assert begun[0].message == "loop entropy asks for 0.3 nats/token and has 0.12: bonus at its end 0.05"
     assert not alarms.check(13, record | {"controller/entropy/saturated": 0.0})
+
+
+def test_an_actuator_that_works_backwards_is_named():
+    alarms, record = Alarms(), {"controller/entropy/target": 0.3, "controller/entropy/weight/gain": -0.2}
+    begun = [alarm for step in range(1, 13) for alarm in alarms.check(step, record)]
+    assert [(alarm.step, alarm.name) for alarm in begun] == [(10, "backwards")]
+    assert "lowers it: weight (believed -0.2)" in begun[0].message and "raises=" in begun[0].remedy
+    assert not Alarms().check(1, record | {"controller/entropy/weight/gain": -0.05})
