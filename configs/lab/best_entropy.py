@@ -92,5 +92,5 @@ def get_study() -> Study:
         arms=arms,
         seeds=(1, 2, 3),
         figures=_loops.FIGURES,
-        series=_loops.SERIES,
+        series=("controller/entropy/entropy", "validation/pass@1"),
     )  # fmt: skip
