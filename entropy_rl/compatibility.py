@@ -5,11 +5,13 @@ from __future__ import annotations
 import collections
 from typing import TYPE_CHECKING
 
-from entropy_rl.closed_loop.loop import EntropyLoop
+from entropy_rl.closed_loop.loop import EntropyLoop, OfTask
+from entropy_rl.closed_loop.targets import Budget
 from entropy_rl.ops.schedules import Controlled, controlled_in
 from entropy_rl.problem import Refinable
 from entropy_rl.references import ResetReference
 from entropy_rl.rewards.reward import GroupReward
+from entropy_rl.tasks.mixture import labels_of
 
 if TYPE_CHECKING:
     from entropy_rl.config import Config
@@ -88,7 +90,8 @@ def check_loops(config: Config) -> None:
             raise ValueError(f"closed_loop holds {loop!r}, which is no EntropyLoop")
         loop.validate()
     _check_names(config.closed_loop)
-    placed = {one.name: one for one in _placed(config)}
+    every = _placed(config)
+    placed = {one.name: one for one in every}
     moved = {one.name: one for loop in config.closed_loop for one in loop.actuators}
     for name in sorted(placed.keys() - moved.keys()):
         raise ValueError(
@@ -99,13 +102,35 @@ def check_loops(config: Config) -> None:
             f"closed_loop moves {name!r}, which stands nowhere in loss, advantages, rollout.temperature or tempering; "
             "put the same Controlled in the place of the number that it should set"
         )
-    for name, one in moved.items():
-        if placed[name] != one:
+    for there in every:
+        if moved[there.name] != there:
             raise ValueError(
-                f"Controlled {name!r} is {one!r} in closed_loop and {placed[name]!r} where it stands; use one value"
+                f"Controlled {there.name!r} is {moved[there.name]!r} in closed_loop and {there!r} where it stands; use "
+                "one value"
+            )
+    _check_budgets(config)
+    known = labels_of(config.task)
+    for loop in config.closed_loop:
+        if known and isinstance(loop.measured, OfTask) and loop.measured.label not in known:
+            raise ValueError(
+                f"closed loop {loop.name!r} reads the task {loop.measured.label!r}; the mixture has {', '.join(known)}"
             )
     if controlled_in(config.optimizer):
         raise ValueError("optimizer holds a Controlled number; the learning rate moves everything: use a schedule")
+
+
+def _check_budgets(config: Config) -> None:
+    budgets = [loop for loop in config.closed_loop if isinstance(loop.target, Budget)]
+    if budgets and not config.evaluation.every:
+        name = budgets[0].name
+        raise ValueError(
+            f"closed loop {name!r} has a Budget, which waits for forecasts, but evaluation.every is 0; set it"
+        )
+    if budgets and config.rollout.temperature != 1.0:
+        raise ValueError(
+            f"closed loop {budgets[0].name!r} has a Budget and rollout.temperature is {config.rollout.temperature!r}; "
+            "the forecast would read another entropy than the loop: use temperature 1, or another target"
+        )
 
 
 def _placed(config: Config) -> list[Controlled]:

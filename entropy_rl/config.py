@@ -97,7 +97,15 @@ class Config:
             policy = dataclasses.replace(policy, vocab_size=config.text_tokenizer.vocab_size)
         if reference is None and "reference_logprobs" in self.loss.requires:
             reference = FixedReference()
-        return dataclasses.replace(config, policy=policy, reference=reference)
+        return dataclasses.replace(config, policy=policy, reference=reference, closed_loop=self._resolved_loops())
+
+    def _resolved_loops(self) -> tuple[EntropyLoop, ...]:
+        """With the lag of this optimiser; what is no loop is left for `validate`."""
+        beta1, steps = self.optimizer.beta1, self.update.steps_per_rollout
+        if not isinstance(self.closed_loop, tuple) or not isinstance(beta1, int | float) or not 0 <= beta1 < 1:
+            return self.closed_loop
+        momentum = round(beta1**steps, 4)
+        return tuple(one.resolved(momentum) if isinstance(one, EntropyLoop) else one for one in self.closed_loop)
 
     @property
     def text_tokenizer(self) -> Any:

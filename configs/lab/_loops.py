@@ -11,6 +11,7 @@ import numpy as np
 from configs import countdown_grpo, maze_grpo
 from entropy_rl import study
 from entropy_rl.closed_loop.loop import EntropyLoop
+from entropy_rl.closed_loop.self_tuning import SelfTuning
 from entropy_rl.closed_loop.targets import OfInitial
 from entropy_rl.config import Config
 from entropy_rl.controls.entropy_bonus import EntropyBonus
@@ -28,7 +29,7 @@ SERIES = ("controller/entropy/entropy", "controller/entropy/bonus/output", "vali
 def looped(run: Config, name: str, target: Any, bonus: Controlled = BONUS) -> Config:
     """A run with an entropy bonus that a self-tuning loop sets, beside what its loss has."""
     loss: PolicyLoss = run.loss.replace(penalties=(*run.loss.penalties, EntropyBonus(coefficient=bonus)))  # type: ignore
-    loop = EntropyLoop(target=target, actuators=(bonus,))
+    loop = EntropyLoop(target=target, actuators=(bonus,), controller=SelfTuning(lag=0.65))
     return dataclasses.replace(run, name=name, loss=loss, closed_loop=(loop,))
 
 

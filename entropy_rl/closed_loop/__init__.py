@@ -16,7 +16,8 @@
 What is controlled is the token mean of the entropy at temperature 1 over everything that the step sampled, never that
 at the sampling temperature: an actuator must not move the ruler. It is known before the update of the same step, so
 numbers of the loss answer without delay; a temperature answers in the next rollout. It is a mean over all mini-batches
-and devices, and therefore does not depend on how they are cut.
+and devices, and therefore does not depend on how they are cut. Gains that are measured (`SelfTuning.measure_every`, off
+by default) are those of the groups of one micro-batch, and do.
 
 All of it is traced: states are arrays in `TrainState.controllers`, saved with it, and numbers reach the update as
 arguments. What is new is added as a file here; there is no list to be entered in.

@@ -49,7 +49,17 @@ def split(wish: Array, gains: Array, least: Array, most: Array) -> Efforts:
     rest = in_sequence(wish - jnp.sum(gains * first), gains, least - first, most - first)
     values = first + rest.values
     unmet = jnp.abs(wish - jnp.sum(gains * values)) > 1e-6
-    return Efforts(values, unmet & ((values <= least) | (values >= most)))
+    return Efforts(values, unmet & at_an_end(values, least, most))
+
+
+def made(asked: Efforts, values: Array, least: Array, most: Array) -> Efforts:
+    """What is made of what was asked for: one that is held back by its slew limit is not at its end yet."""
+    return Efforts(values, asked.saturated & at_an_end(values, least, most))
+
+
+def at_an_end(values: Array, least: Array, most: Array) -> Array:
+    """[n] bool, but for rounding."""
+    return (values <= least + 1e-6) | (values >= most - 1e-6)
 
 
 def slewed(efforts: Array, previous: Array, slew: Array | float) -> Array:

@@ -74,6 +74,19 @@ class EntropyLoop:
                 f"closed loop {self.name!r} has {moving[0]!r} in its controller or budget, whose numbers stand still; "
                 "write a number"
             )
+        read = self.measured
+        if not isinstance(read, Everything | OfDifficulty | OfTask):
+            raise ValueError(
+                f"closed loop {self.name!r} has measured={read!r}; write Everything(), OfDifficulty(low, high) or "
+                "OfTask(label)"
+            )
+        if isinstance(read, OfDifficulty) and not 0.0 <= read.low <= read.high <= 1.0:
+            raise ValueError(f"closed loop {self.name!r} has {read!r}; accuracies are 0 <= low <= high <= 1")
+        if isinstance(self.target, Budget) and not isinstance(read, Everything):
+            raise ValueError(
+                f"closed loop {self.name!r} has a Budget and reads {read!r}; the forecast is of all responses: set "
+                "measured=Everything() or another target"
+            )
         for part in (self.target, *self.actuators):
             part.validate()
         self.controller.validate(self.actuators)
@@ -82,6 +95,16 @@ class EntropyLoop:
                 f"closed loop {self.name!r} has measure_every={measures_every(self)} and reads a part of the "
                 "responses; gains are measured over all of them: set measure_every=0 or measured=Everything()"
             )
+
+    def resolved(self, momentum: float) -> EntropyLoop:
+        """The same loop with a lag.
+
+        Args:
+          momentum: share of an RL step's push that the optimiser carries into the next.
+        """
+        if not isinstance(self.controller, SelfTuning) or self.controller.lag is not None:
+            return self
+        return dataclasses.replace(self, controller=dataclasses.replace(self.controller, lag=min(momentum, 0.99)))
 
 
 @flax.struct.dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 import flax.struct
@@ -30,8 +29,8 @@ class ProportionalIntegral:
 
         effort = proportional e + integral sum e,   e = H* - H   [nats]
 
-    The sum stands still while it would push an actuator further beyond its end (conditional anti-windup). With several
-    actuators the effort of one beyond its end goes to the next.
+    The sum stands still while more is asked for than the ends or the slew limit allow, and the error would add to it
+    (conditional anti-windup). With several actuators the effort of one beyond its end goes to the next.
 
     Source: EntroPIC, https://arxiv.org/abs/2511.15248, with 1 and .01 in its public script.
 
@@ -54,10 +53,10 @@ class ProportionalIntegral:
         alike = jnp.ones(len(actuators), jnp.float32)
         summed = state.integral + error
         wish = self.proportional * error + self.integral * summed
-        outward = ((wish > jnp.sum(most)) & (error > 0)) | ((wish < jnp.sum(least)) & (error < 0))
         asked = allocation.in_sequence(wish, alike, least, most)
         made = allocation.slewed(asked.values, state.efforts, self.slew)
-        return Memory(jnp.where(outward, state.integral, summed), made), dataclasses.replace(asked, values=made)
+        outward = (wish - jnp.sum(made)) * error > 1e-6
+        return Memory(jnp.where(outward, state.integral, summed), made), allocation.made(asked, made, least, most)
 
     def figures(self, state: Memory) -> dict[str, Array]:
         return {"integral": state.integral}

@@ -16,6 +16,7 @@ from entropy_rl.ops.schedules import Controlled
 from entropy_rl.types import Array
 
 WALK = 0.4  # of the first belief's width, that the drift may change per step
+FOUR_UPDATES = 0.65  # lag of four Adam updates of momentum .9, where nobody says how many there are
 TRUST = 0.5  # a measured gain is taken to be right within this share of it
 
 
@@ -49,7 +50,8 @@ class SelfTuning:
 
     Attributes:
       settling: RL steps in which an error of a factor of 5 would go if the actuators could; they often cannot.
-      lag: share of the last step's push that is still felt in this one; .65 is four Adam updates of momentum .9.
+      lag: share of the last step's push that is still felt in this one; None for beta1 of the optimiser to the power
+        of its steps per rollout, .65 for four Adam updates of momentum .9 and .9 for one.
       lead: share of the lag that is undone: 0 is calm and slow, 1 is quick and passes the noise of readings on.
       gain: what is believed of every actuator at the start: change of log entropy per step at full effort. Too much is
         safe, for it makes the loop slow until it knows better.
@@ -64,7 +66,7 @@ class SelfTuning:
     """
 
     settling: float = 10.0
-    lag: float = 0.65
+    lag: float | None = None
     lead: float = 0.5
     gain: float = 0.2
     drift: float = 0.03
@@ -82,17 +84,17 @@ class SelfTuning:
     def __call__(self, state: Belief, reading: Reading, actuators: Sequence[Controlled]) -> tuple[Belief, Efforts]:
         belief = self._corrected(self._predicted(state), reading)
         h, drift, gains = belief.mean[0], belief.mean[1], self._trusted(belief.mean[2:])
+        lag = FOUR_UPDATES if self.lag is None else self.lag
         pace, stride = 3.0 / self.settling, 2.0 / self.settling
         wish = jnp.clip(pace * (jnp.log(reading.ahead) - h), -stride, stride) - drift
         least, most = allocation.reach(actuators)
         share = allocation.split if self.split else allocation.in_sequence
         asked = share(wish, gains, least, most)
-        ahead = asked.values + self.lead * self.lag / (1.0 - self.lag) * (asked.values - belief.acting)
+        ahead = asked.values + self.lead * lag / (1.0 - lag) * (asked.values - belief.acting)
         made = allocation.slewed(jnp.clip(ahead, least, most), belief.efforts, self.slew)
-        acting = self.lag * belief.acting + (1.0 - self.lag) * made
-        return dataclasses.replace(belief, efforts=made, acting=acting, seen=belief.seen + 1), dataclasses.replace(
-            asked, values=made
-        )
+        acting = lag * belief.acting + (1.0 - lag) * made
+        moved = dataclasses.replace(belief, efforts=made, acting=acting, seen=belief.seen + 1)
+        return moved, allocation.made(asked, made, least, most)
 
     def informed(self, state: Belief, gains: Array) -> Belief:
         """What measured gains teach: change of log entropy per step and unit of effort, [n]; <= 0 teaches nothing."""
@@ -138,11 +140,14 @@ class SelfTuning:
 
     def validate(self, actuators: Sequence[Controlled]) -> None:
         del actuators  # it takes any number of any kind
-        schedules.check(self, "settling", 2.0, remedy="it is a number of RL steps; 10 is usual for a run of 240")
-        schedules.check(self, "lag", 0.0, 0.99, "it is the momentum left over from the step before")
+        schedules.check(self, "settling", 2.0, 1e6, "it is a number of RL steps; 10 is usual for a run of 240")
+        if self.lag is not None:
+            schedules.check(self, "lag", 0.0, 0.99, "it is the momentum left over from the step before")
         schedules.check(self, "lead", 0.0, 1.0, "it is a share of the lag")
         schedules.check(
             self, "measure_every", 0.0, remedy="0 measures nothing, 20 is enough for gains that change slowly"
         )
+        if self.measure_every != int(self.measure_every):
+            raise ValueError(f"SelfTuning.measure_every is {self.measure_every}; it is a whole number of RL steps")
         for field in ("gain", "drift", "slew"):
-            schedules.check(self, field, 0.0, open_low=True)
+            schedules.check(self, field, 0.0, 1e3, "it is a change per RL step", open_low=True)

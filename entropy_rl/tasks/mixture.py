@@ -184,6 +184,12 @@ class TrainTest:
         return task, split
 
 
+def labels_of(task: Any) -> list[str]:
+    """The names of the tasks that are trained on together; [] of a single one."""
+    trained = task.train if isinstance(task, TrainTest) else task
+    return _labels(trained) if isinstance(trained, Mixture) else []
+
+
 @functools.lru_cache(maxsize=8)
 def _labels(mixture: Mixture) -> list[str]:
     """A name for each task, after which its metrics are called: its own, its dataset's or its class's."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from entropy_rl.closed_loop.targets import Budget
 from entropy_rl.config import Config
 from entropy_rl.controls.clip_cov import ClipCov
 from entropy_rl.controls.kl_cov import KlCov
 from entropy_rl.losses.cispo import CispoSurrogate
-from entropy_rl.ops.schedules import Controlled, Schedule
+from entropy_rl.ops.schedules import Controlled, Schedule, moving_in
 from entropy_rl.problem import Verdict
 from entropy_rl.rewards.reward import ACCURACY, Completion, GroupReward, as_verdict
 
@@ -16,6 +17,7 @@ from entropy_rl.rewards.reward import ACCURACY, Completion, GroupReward, as_verd
 def advice(config: Config) -> list[str]:
     """One sentence, with its remedy, per thing that looks like a mistake; a pure function of the config."""
     found = [*_inert(config), *_selects_nothing(config), *_band_off_scale(config), *_filtered_on_shaping(config)]
+    found += _ends_elsewhere(config)
     surrogate = config.loss.surrogate
     if isinstance(surrogate, CispoSurrogate) and _largest(surrogate.epsilon_high) < 1.0:
         found.append(
@@ -62,6 +64,20 @@ def _band_off_scale(config: Config) -> list[str]:
         f"{type(config.advantages).__name__} are in the unit of the reward, so it may never act; use GroupNormalized, "
         "scale the band, or use QuantileClipCov"
     ]
+
+
+def _ends_elsewhere(config: Config) -> list[str]:
+    """Targets that move over another number of steps than the run has."""
+    found = []
+    for loop in config.closed_loop:
+        lines = [loop.target] if isinstance(loop.target, Budget) else moving_in(loop.target)
+        for steps in (line.steps for line in lines if hasattr(line, "steps")):
+            if steps != config.steps:
+                found.append(
+                    f"the target of closed loop {loop.name!r} moves over {steps:g} steps and the run has "
+                    f"{config.steps}; use one number for both, unless it is meant"
+                )
+    return found
 
 
 def _filtered_on_shaping(config: Config) -> list[str]:

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from entropy_rl.closed_loop.controllers import Reading
+from entropy_rl.closed_loop.loop import EntropyLoop
 from entropy_rl.closed_loop.on_off import OnOff
 from entropy_rl.closed_loop.proportional_integral import ProportionalIntegral
 from entropy_rl.closed_loop.stepwise import Stepwise
+from entropy_rl.closed_loop.targets import InNats
 from entropy_rl.ops.schedules import Controlled
-from tests.closed_loop.process import BONUS
+from tests.closed_loop.process import BONUS, Process
 
 COEFFICIENT = Controlled("coefficient", low=0.0, high=0.005)
 
@@ -53,6 +55,13 @@ def test_the_integral_stands_still_at_an_end():
         ends.append(bool(efforts.saturated[0]))
     assert ends == [True] * 10 + [False]  # a sum of 15 would still be beyond its end
     assert float(state.integral) == pytest.approx(-0.1)
+
+
+@pytest.mark.parametrize("slew", [0.02, 0.05, 2.0])
+def test_the_integral_stands_still_while_the_slew_limit_holds_it_back(slew):
+    process, controller = Process(gain=0.3, drift=0.0, noise=0.0, start=1.5), ProportionalIntegral(2.0, 0.2, slew)
+    told = process.run(EntropyLoop(InNats(0.5), (BONUS,), controller), 300)
+    assert told["true"][100:].max() < 1.0 and told["true"][-1] == pytest.approx(0.5, rel=0.02)
 
 
 def test_aepos_temperature_is_one_of_two():

@@ -34,6 +34,23 @@ def test_any_target_is_held_within_five_percent_without_tuning(share, gain):
     assert told["saturated"][STEPS // 2 :].mean() < 0.05
 
 
+@pytest.mark.parametrize("gain", [0.1, 0.3, 1.0])
+def test_so_is_it_where_one_update_per_rollout_leaves_more_of_a_push_to_the_next(gain):
+    process, asked = Process(gain=gain, momentum=0.9), loop(OfInitial(0.5))
+    told = process.run(asked.resolved(momentum=0.9), STEPS)
+    off = np.convolve(told["true"], np.full(20, 1 / 20), "valid")[-STEPS // 2 :] / told["target"][-1] - 1
+    assert np.abs(off).max() < 0.15
+    unresolved = process.run(asked, STEPS)  # at the lag of four updates it swings
+    assert np.log(unresolved["true"][STEPS // 2 :]).std() > 1.4 * np.log(told["true"][STEPS // 2 :]).std()
+
+
+def test_what_the_slew_limit_holds_back_is_not_at_its_end():
+    told = Process(gain=0.02, drift=0.0).run(loop(InNats(0.001), slew=0.05, gain=0.05), 40)
+    output, saturated = told["bonus/output"], told["bonus/saturated"]
+    assert saturated.any() and output[10] > BONUS.low + 0.3
+    assert (output[saturated > 0] <= BONUS.low + 1e-5).all()  # pyright: ignore[reportOperatorIssue]
+
+
 def test_an_anneal_is_followed():
     told = Process().run(loop(OfInitial(Linear(1.0, 0.2, STEPS))), STEPS)
     off = np.convolve(told["true"] - told["target"], np.full(20, 1 / 20), "valid")
@@ -108,7 +125,10 @@ def test_the_second_actuator_takes_over_where_the_first_ends():
         (SelfTuning(settling=1.0), "it is a number of RL steps"),
         (SelfTuning(lag=1.0), "it is the momentum left over"),
         (SelfTuning(lead=-0.1), "it is a share of the lag"),
-        (SelfTuning(gain=0.0), r"SelfTuning.gain is 0.0, but it must lie in \(0, inf\]"),
+        (SelfTuning(gain=0.0), r"SelfTuning.gain is 0.0, but it must lie in \(0, 1000\]"),
+        (SelfTuning(gain=float("inf")), r"SelfTuning.gain is inf, but it must lie in"),
+        (SelfTuning(settling=float("inf")), "it is a number of RL steps"),
+        (SelfTuning(measure_every=2.5), "it is a whole number of RL steps"),  # type: ignore[arg-type]
     ],
 )
 def test_settings_out_of_range_are_refused(wrong, message):

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from entropy_rl.advantages.grpo import GroupCentred, GroupNormalized
+from entropy_rl.closed_loop.loop import EntropyLoop
+from entropy_rl.closed_loop.targets import Budget, OfInitial
 from entropy_rl.config import Config, RolloutConfig, UpdateConfig
 from entropy_rl.controls.clip_cov import ClipCov
+from entropy_rl.controls.entropy_bonus import EntropyBonus
 from entropy_rl.controls.kl_cov import KlCov
 from entropy_rl.losses.cispo import CispoSurrogate
 from entropy_rl.losses.clip import ClippedSurrogate
 from entropy_rl.losses.policy_loss import PolicyLoss
-from entropy_rl.ops.schedules import Linear
+from entropy_rl.ops.schedules import Controlled, Linear
 from entropy_rl.rewards.majority_vote import MajorityVote
 from entropy_rl.rewards.overlong import OverlongPenalty
 from entropy_rl.rewards.task_accuracy import TaskAccuracy
@@ -20,6 +25,14 @@ from entropy_rl.tasks.countdown import Countdown
 from entropy_rl.training.advice import advice
 
 PPO = ClippedSurrogate()
+
+
+def moved(target) -> Config:
+    bonus = Controlled("bonus", -1.0, 1.0)
+    loss = PolicyLoss(PPO, penalties=(EntropyBonus(bonus),))
+    return Config(loss=loss, closed_loop=(EntropyLoop(target, (bonus,)),))
+
+
 ONE_UPDATE = UpdateConfig(mini_batches=1)
 # 64 prompts / 4 mini-batches * 8 responses * 11 tokens = 1408 tokens: 2e-3 of them are 2.8 tokens, 7e-4 not one.
 SICK = [
@@ -30,7 +43,12 @@ SICK = [
     (Config(loss=PolicyLoss(CispoSurrogate(epsilon_high=0.2))), "caps importance weights at 1.2"),
     (Config(sampling=DynamicSampling(), reward=OverlongPenalty(11, 10)), "without a component 'accuracy'"),
 ]
+SICK += [
+    (dataclasses.replace(moved(target), steps=60), "moves over 240 steps and the run has 60")
+    for target in (OfInitial(Linear(1.0, 0.15, 240)), Budget(240))
+]
 HEALTHY = [
+    moved(OfInitial(Linear(1.0, 0.15, 240))),
     Config(),
     Config(loss=PolicyLoss(PPO, penalties=(KlCov(),))),
     Config(loss=PolicyLoss(PPO, penalties=(KlCov(),)), update=UpdateConfig(mini_batches=1, epochs=2)),

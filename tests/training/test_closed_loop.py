@@ -16,7 +16,7 @@ from entropy_rl.closed_loop.loop import EntropyLoop, OfDifficulty, OfTask, start
 from entropy_rl.closed_loop.on_off import OnOff
 from entropy_rl.closed_loop.self_tuning import SelfTuning
 from entropy_rl.closed_loop.targets import Budget, InNats, OfInitial
-from entropy_rl.config import Config
+from entropy_rl.config import Config, EvaluationConfig, UpdateConfig
 from entropy_rl.controls.difficulty_bonus import DifficultyBonus
 from entropy_rl.controls.entropy_bonus import EntropyBonus
 from entropy_rl.losses.clip import ClippedSurrogate
@@ -24,7 +24,8 @@ from entropy_rl.losses.policy_loss import PolicyLoss
 from entropy_rl.ops.optimizer import AdamW
 from entropy_rl.ops.schedules import Controlled, Linear
 from entropy_rl.problem import Problem
-from entropy_rl.tasks.mixture import LABEL
+from entropy_rl.tasks.countdown import Countdown
+from entropy_rl.tasks.mixture import LABEL, Mixture
 from entropy_rl.training import learner, loop, programs, sensitivity, session
 from entropy_rl.training.closed_loop import Keeper, readings, worthwhile
 from entropy_rl.training.responses import Response, unit_entropy
@@ -177,6 +178,14 @@ def test_the_standard_error_is_that_of_a_ratio_over_prompts():
     assert error == pytest.approx(np.sqrt((left**2).sum() * 3 / 2) / 14)
 
 
+@pytest.mark.parametrize(("mini_batches", "lag"), [(1, 0.9), (4, 0.6561)])
+def test_the_lag_is_that_of_the_optimiser(mini_batches, lag):
+    run = dataclasses.replace(looped(), update=UpdateConfig(mini_batches=mini_batches))
+    assert run.resolved().closed_loop[0].controller.lag == lag
+    mine = dataclasses.replace(run, closed_loop=(HOLD.replace(controller=SelfTuning(lag=0.5)),))  # type: ignore
+    assert mine.resolved().closed_loop[0].controller.lag == 0.5
+
+
 def test_one_prompt_does_not_tell_its_error():
     assert unit_entropy(RESPONSES[:2], prompts=1) == (1.0, 1.0)  # 4 nats over 4 tokens
 
@@ -196,6 +205,9 @@ def test_a_forecast_sets_the_floor_of_a_budget():
         for n in ("floor", "target")
     ]
     assert figures[0] < figures[1] < 0.3
+
+
+TWO_LIMITS = (EntropyBonus(BONUS.replace(high=9.0)), EntropyBonus(BONUS))  # type: ignore
 
 
 def looped(**changes: object) -> Config:
@@ -218,6 +230,29 @@ def broken(**changes: object) -> Config:
         (broken(closed_loop=HOLD), r"write a tuple: closed_loop=\(EntropyLoop\(...\),\)"),
         (broken(closed_loop=(HOLD, HOLD)), "closed_loop uses the name 'entropy' 2 times"),
         (broken(closed_loop=(dataclasses.replace(HOLD, actuators=()),)), "closed loop 'entropy' has no actuators"),
+        (
+            dataclasses.replace(
+                looped(measured=OfTask("sumz")), task=Mixture(((Countdown(), 1.0), (Countdown(), 1.0)))
+            ),
+            "reads the task 'sumz'; the mixture has countdown_0, countdown_1",
+        ),
+        (looped(measured="hard"), r"measured='hard'; write Everything\(\), OfDifficulty"),
+        (looped(measured=OfDifficulty(0.9, 0.1)), "accuracies are 0 <= low <= high <= 1"),
+        (looped(target=Budget(5), measured=OfDifficulty()), "the forecast is of all responses"),
+        (
+            dataclasses.replace(looped(target=Budget(5)), evaluation=EvaluationConfig(every=0)),
+            "has a Budget, which waits for forecasts, but evaluation.every is 0",
+        ),
+        (
+            dataclasses.replace(
+                looped(target=Budget(5)), rollout=dataclasses.replace(tiny_run.get_config().rollout, temperature=0.8)
+            ),
+            "the forecast would read another entropy than the loop",
+        ),
+        (
+            dataclasses.replace(looped(), loss=PolicyLoss(ClippedSurrogate(), penalties=TWO_LIMITS)),
+            "Controlled 'bonus' is .* in closed_loop and .*high=9.0.* where it stands; use one value",
+        ),
         (looped(target=Linear(1.0, 0.2, 9)), r"say what it is of: InNats\(0.3\), OfInitial\(0.5\) or Budget"),
         (looped(target=0.3), r"has the target 0.3; say what it is of: InNats\(0.3\)"),
         (looped(target=InNats(float("inf"))), r"InNats.entropy is inf, but it must lie in \(0, 100\]"),
