@@ -282,3 +282,16 @@ def test_hard_and_easy_prompts_may_have_a_loop_each():
         EntropyLoop(OfInitial(0.3), (easy,), measured=OfDifficulty(0.501, 1.0), name="on_easy"),
     )
     dataclasses.replace(tiny_run.get_config(), loss=loss, closed_loop=loops).validate()
+
+
+def test_micro_batches_do_not_move_a_loop(tmp_path):
+    """What a loop reads is the same; what it sets differs by the update's own rounding."""
+    bases, outputs = str(tmp_path / "bases"), []
+    run = dataclasses.replace(looped(), steps=4, rollout=tiny_run.get_config().rollout, name="cut")
+    for folder, cuts in (("whole", 1), ("cut", 2)):
+        update = dataclasses.replace(run.update, mini_batches=2, micro_batches=cuts)
+        done = training.run(dataclasses.replace(run, update=update), str(tmp_path / folder), bases=bases)
+        steps = [record for record in done.metrics if "reward/mean" in record]
+        outputs.append([record["controller/entropy/bonus/output"] for record in steps])
+    np.testing.assert_allclose(*outputs, atol=2e-4)
+    assert len(set(outputs[0])) > 2
