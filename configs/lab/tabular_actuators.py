@@ -78,6 +78,5 @@ def get_study() -> Study:
             *(Bar(f"named as at its end, {name}", mean(name, _loops.FLAGGED), decisive=False) for name in DIALS),
         ),
         arms=tuple(arm(name, place) for place, name in enumerate(DIALS)),
-        seeds=(0, 1, 2),
         series=(_tabular.ENTROPY, "controller/entropy/dial/output"),
     )  # fmt: skip
