@@ -265,20 +265,20 @@ def _with_substitutes(config: Config, experience: Experience, rows: np.ndarray) 
 
 def _rescored(session: Session, experience: Experience, rollout: Rollout, rows: np.ndarray) -> Experience:
     """Log-probs and entropies as the trainer computes them, where they are asked for; of substitutes in any case."""
-    config, replaced = session.config, beside(experience.responses, rows)[:, None]
+    config, everything = session.config, session.config.update.rescore
     with_substitutes = config.refinement is not None or config.tempering is not None
-    if not config.update.rescore and not (with_substitutes and processes.any_of(bool(rows.any()), "substitutes")):
+    if not everything and not (with_substitutes and processes.any_of(bool(rows.any()), "substitutes")):
         return experience
-    again = replaced
-    if config.update.rescore:  # rows carried over keep what they have
-        again = (experience.policy_version == session.state.step)[:, None]
+    replaced = beside(experience.responses, rows)[:, None] if with_substitutes else None
+    # Rows carried over keep what they have.
+    again = (experience.policy_version == session.state.step)[:, None] if everything else replaced
     stored = experience.old_logprobs, experience.old_entropies
     scored = session.rescore(session.params, experience)
     logprobs, entropies = jax.tree.map(lambda new, old: jnp.where(again, new, old), scored, stored)
     experience = dataclasses.replace(experience, old_logprobs=logprobs, old_entropies=entropies)
-    if not config.update.rescore:
+    if not everything:
         return experience
-    sampled = jnp.where(replaced, logprobs, rollout.logprobs) if with_substitutes else rollout.logprobs
+    sampled = rollout.logprobs if replaced is None else jnp.where(replaced, logprobs, rollout.logprobs)
     return dataclasses.replace(experience, rollout_logprobs=sampled)
 
 
