@@ -21,8 +21,8 @@ class Tempering:
     (closed_loop/on_off.py), the first quarter of 512 prompts, 60 of 2,560 responses. There they take the places of the
     first responses of the whole batch.
 
-    Measured on Countdown, one seed, 60 steps: .17 nats on the test without it, .23 with a fixed 1.5 (23 % of the responses
-    replaced), .12 with a fixed .6 (8 %).
+    Measured on Countdown, one seed, 60 steps: .17 nats on the test without it, .23 with a fixed 1.5 (23 % of the
+    responses replaced), .12 with a fixed .6 (8 %).
 
     Attributes:
       temperature: > 0; a number, a schedule of optimiser steps, or what a closed loop says. Nothing is sampled in steps
