@@ -271,7 +271,8 @@ def _rescored(session: Session, experience: Experience, rollout: Rollout, rows: 
         return experience
     replaced = beside(experience.responses, rows)[:, None] if with_substitutes else None
     # Rows carried over keep what they have.
-    again = (experience.policy_version == session.state.step)[:, None] if everything else replaced
+    sampled_now = (experience.policy_version == session.state.step)[:, None]
+    again = sampled_now if everything or replaced is None else replaced
     stored = experience.old_logprobs, experience.old_entropies
     scored = session.rescore(session.params, experience)
     logprobs, entropies = jax.tree.map(lambda new, old: jnp.where(again, new, old), scored, stored)
