@@ -27,7 +27,7 @@ CHECK = flags.DEFINE_bool("check", False, "Change nothing.", allow_override=True
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PAGE, RESULTS, README = ROOT / "docs/lab.md", ROOT / "benchmarks/results/lab", ROOT / "README.md"
 BEGIN, END = "<!-- headline -->\n", "<!-- /headline -->\n"
-ORDER = (verdicts.REPRODUCES, verdicts.PARTLY, verdicts.FAILS, verdicts.NOT_RUN)
+ORDER = (verdicts.REPRODUCES, verdicts.PARTLY, verdicts.FAILS, verdicts.NO_CLAIM, verdicts.NOT_RUN)
 MET = {True: "yes", False: "no", None: "not measured"}
 UNCLEAR = ", by its mean: the interval reaches over the bar"
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from entropy_rl.closed_loop.loop import EntropyLoop, OfTask
 from entropy_rl.closed_loop.targets import Budget
+from entropy_rl.controls.task_bonus import TaskBonus
 from entropy_rl.ops.schedules import Controlled, controlled_in
 from entropy_rl.problem import Refinable
 from entropy_rl.references import ResetReference
@@ -38,6 +39,22 @@ def check_learner(config: Config) -> None:
         raise ValueError(f"reward.anchors is {anchors}, but there is no reference to ask; set reference=EmaReference()")
     _check_refinement(config)
     _check_tempering(config)
+    _check_parts(config)
+
+
+def _check_parts(config: Config) -> None:
+    labels = labels_of(config.task)
+    if "parts" in config.loss.requires and not labels:
+        raise ValueError(
+            f"the loss tells tasks apart, and {type(config.task).__name__} is one alone; train on a Mixture, or use "
+            "EntropyBonus for TaskBonus"
+        )
+    for method in config.loss.penalties:
+        if isinstance(method, TaskBonus) and len(method.coefficients) != len(labels):
+            raise ValueError(
+                f"TaskBonus has {len(method.coefficients)} coefficients, and the mixture the tasks "
+                f"{', '.join(labels)}; give one for each, in this order"
+            )
 
 
 def _check_refinement(config: Config) -> None:

@@ -24,12 +24,15 @@ from entropy_rl.rollout.tempering import Tempering
 from entropy_rl.rollout.templates import Chat, Plain
 from entropy_rl.rollout.tokenizers import HuggingFaceTokenizer
 from entropy_rl.tasks.countdown import Countdown
+from entropy_rl.tasks.mixture import demonstrates
 
 HIGHEST_SEED = 1 << 31
 CRITIC = frozenset({"values", "old_values", "returns"})
 FRESH = frozenset({"nucleus_entropies", "expected_discriminators"})  # known of the present policy only
 PROVIDED = (
-    CRITIC | {"roles", "rollout_logprobs", "reference_logprobs", "correct", "off_policy", "proxy_logprobs"} | FRESH
+    CRITIC
+    | {"roles", "rollout_logprobs", "reference_logprobs", "correct", "off_policy", "parts", "proxy_logprobs"}
+    | FRESH
 )  # what a loss may read
 
 
@@ -224,7 +227,8 @@ class Config:
         if large:
             remedy = " ".join(f"--set evaluation.{field}={size}" for _, field, size in large)
             raise ValueError(f"{'; '.join(what for what, *_ in large)}; ask for fewer: {remedy}")
-        if isinstance(self.init, WarmStart) and not hasattr(self.task, "demonstration"):
+        if isinstance(self.init, WarmStart) and not demonstrates(self.task):
             raise ValueError(
-                f"init is WarmStart, but {type(self.task).__name__} has no demonstrations; use FromRun or RandomWeights"
+                f"init is WarmStart, but {type(self.task).__name__} has no demonstrations, or not of all its tasks; "
+                "use FromRun or RandomWeights"
             )

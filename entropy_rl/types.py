@@ -57,6 +57,7 @@ class Experience:
     proxy_logprobs: Array | None = None  # [B, T] of Lp-Reg's filtered policy
     roles: Array | None = None  # [B, T] int32, problem.Role
     correct: Array | None = None  # [B] bool: raw accuracy, not shaped reward
+    parts: Array | None = None  # [B] int32: which task of a mixture
     off_policy: Array | None = None  # [B, T] bool: refined or otherwise not sampled by the policy
     values: Array | None = None  # [B, T] float32
     returns: Array | None = None  # [B, T] float32
@@ -87,6 +88,7 @@ class TokenStats:
     proxy_logprobs: Array | None = None
     roles: Array | None = None
     correct: Array | None = None  # [B] bool
+    parts: Array | None = None  # [B] int32
     off_policy: Array | None = None
     values: Array | None = None  # [B, T] of the critic; carries the gradient
     old_values: Array | None = None  # [B, T] of the critic at the rollout

@@ -200,6 +200,14 @@ def difficulty_bonus(hard: float, easy: float, split: float) -> Callable:
     return oracle
 
 
+def task_bonus(*coefficients: float) -> Callable:
+    def oracle(s: Stats, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        coefficient = np.array([coefficients[part] for part in s.parts])[:, None] * s.mask
+        return -coefficient * s.entropies, np.zeros_like(weight), -coefficient * weight
+
+    return oracle
+
+
 def reference_kl(coefficient: float, estimator: str) -> Callable:
     def oracle(s: Stats, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         x = s.logprobs - s.reference_logprobs

@@ -60,6 +60,7 @@ def example_stats(
         proxy_logprobs=near(0.7),
         roles=jnp.asarray(np.where(mask, rng.integers(0, 3, mask.shape), 0), jnp.int32),
         correct=jnp.asarray(correct),
+        parts=jnp.asarray(np.repeat(np.arange(prompts) * 7 % 3 % 2, group_size), jnp.int32),
         off_policy=jnp.asarray(mask & (rng.random(mask.shape) < 0.1)),
         nucleus_entropies=floats(rng.gamma(1.0, 0.3, logprobs.shape)),
         expected_discriminators=floats(rng.normal(0.0, 0.1, logprobs.shape)),

@@ -26,6 +26,7 @@ from entropy_rl.controls.shaped_advantage import EntropyAdvantage, PlanningCredi
 from entropy_rl.controls.sign_weights import SignRejection, SignWeights
 from entropy_rl.controls.siren import Siren
 from entropy_rl.controls.steer import Steer
+from entropy_rl.controls.task_bonus import TaskBonus
 from entropy_rl.losses.aggregation import ConstantNormaliser, PromptMean, SequenceMean, SequenceSum, TokenMean
 from entropy_rl.losses.cispo import CispoSurrogate
 from entropy_rl.losses.clip import ClippedSurrogate
@@ -195,6 +196,7 @@ PENALTIES += [
         control_oracles.difficulty_bonus(0.05, 0.01, 0.5),
         DifficultyBonus(0.0),
     ),
+    penalty("task-bonus", TaskBonus((0.05, -0.02)), control_oracles.task_bonus(0.05, -0.02), TaskBonus((0.0, 0.0))),
     penalty("positive-nll", PositiveNll(), control_oracles.positive_nll(0.1), PositiveNll(0.0)),
 ]
 INFINITY = float("inf")

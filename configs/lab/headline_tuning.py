@@ -40,7 +40,7 @@ def get_study() -> Study:
         name="headline_tuning",
         claim="no claim: it chooses the settings of the headline study, on validation, equally for each arm",
         source="configs/lab/headline_tuning.py",
-        bars=(Bar("settings that came to their end", finished, low=len(ARMS)),),
+        bars=(Bar("settings that came to their end", finished, decisive=False),),
         arms=ARMS,
         seeds=(0,),
         bases=(2,),

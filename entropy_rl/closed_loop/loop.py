@@ -25,7 +25,7 @@ class Everything:
 
 @flax.struct.dataclass
 class OfDifficulty:
-    """Responses to prompts whose mean accuracy in this step lies in [low, high]: the hard ones, or the easy ones.
+    """Responses to prompts whose share of right answers in this step lies in [low, high]: hard ones, or easy ones.
 
     A step without such a prompt leaves the loop as it was.
     """

@@ -13,6 +13,7 @@ from entropy_rl.lab.runs import Run, number
 
 LEVEL = 0.95  # probability inside an interval
 REPRODUCES, PARTLY, FAILS, NOT_RUN = "reproduces", "partly", "does not reproduce", "not run"
+NO_CLAIM = "tests no claim"  # nor does it count as one that reproduces
 
 Key = tuple[int, int]  # base and seed: runs that share it are paired
 Figure = Callable[[Run], float]  # one number of a run
@@ -116,14 +117,16 @@ class Check:
 
 
 def verdict(checks: Sequence[Check], complete: bool = False) -> str:
-    """One word of the decisive bars: all met, some, none.
+    """One word of the decisive bars: all met, some, none; "tests no claim" if there is none of them.
 
     Args:
       complete: every run came to its end, be it a bad one. What cannot be measured even so counts as missed; while
         runs are missing it makes the verdict "not run".
     """
     decisive = [check.met for check in checks if check.bar.decisive]
-    if not decisive or (None in decisive and not complete):
+    if not decisive:
+        return NO_CLAIM
+    if None in decisive and not complete:
         return NOT_RUN
     return REPRODUCES if all(decisive) else PARTLY if any(decisive) else FAILS
 

@@ -236,8 +236,13 @@ def check(
       remedy: what the user should do, put behind the rule.
       open_low: `low` itself is refused.
     """
-    value = getattr(method, field)
-    name = f"{type(method).__name__}.{field}"
+    check_number(f"{type(method).__name__}.{field}", getattr(method, field), low, high, remedy, open_low)
+
+
+def check_number(
+    name: str, value: Any, low: float = -math.inf, high: float = math.inf, remedy: str = "", open_low: bool = False
+) -> None:
+    """As `check`, of a value that `name` stands for."""
     if callable(getattr(value, "validate", None)):
         value.validate()
     try:

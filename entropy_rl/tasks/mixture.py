@@ -71,6 +71,12 @@ class Mixture:
             position = position if size is None else position % size
         return self.labelled(part, self.tasks[part].problem(split, position))
 
+    def demonstration(self, seed: int, index: int) -> tuple[Problem, str]:
+        """For a warm start: those of the tasks, mixed by the weights. All tasks must have some (see `demonstrates`)."""
+        part, position = apportion.locate(index, apportion.boundaries([weight for _, weight in self.parts]))
+        problem, response = self.tasks[part].demonstration(seed, position)
+        return self.labelled(part, problem), response
+
     def labelled(self, part: int, problem: Problem) -> Problem:
         """A problem of a task as one of the mixture."""
         return dataclasses.replace(problem, metadata={**problem.metadata, LABEL: _labels(self)[part], PART: part})
@@ -147,6 +153,11 @@ class TrainTest:
         problem = task.problem(source, index)
         return dataclasses.replace(problem, metadata={**problem.metadata, "split": split})
 
+    def demonstration(self, seed: int, index: int) -> tuple[Problem, str]:
+        """For a warm start: one of the task to train on."""
+        problem, response = self.train.demonstration(seed, index)
+        return dataclasses.replace(problem, metadata={**problem.metadata, "split": "train"}), response
+
     def labelled(self, part: int, problem: Problem) -> Problem:
         """A problem of the training stream as it would be if the training task gave it."""
         problem = self.train.labelled(part, problem) if hasattr(self.train, "labelled") else problem
@@ -188,6 +199,12 @@ def labels_of(task: Any) -> list[str]:
     """The names of the tasks that are trained on together; [] of a single one."""
     trained = task.train if isinstance(task, TrainTest) else task
     return _labels(trained) if isinstance(trained, Mixture) else []
+
+
+def demonstrates(task: Any) -> bool:
+    """Whether a warm start can be made from a task: every task that is trained on has demonstrations."""
+    parts = getattr(task, "train_parts", ((task, 1.0),))
+    return all(hasattr(part, "demonstration") for part, _ in parts)
 
 
 @functools.lru_cache(maxsize=8)

@@ -15,8 +15,8 @@ from entropy_rl.closed_loop.targets import Budget
 from entropy_rl.ops import schedules
 from entropy_rl.parallel.rows import settled
 from entropy_rl.problem import Problem
-from entropy_rl.rewards.reward import raw_accuracy
 from entropy_rl.tasks.mixture import LABEL
+from entropy_rl.training.judging import is_correct
 from entropy_rl.training.responses import Response, unit_entropy
 from entropy_rl.types import Array, TrainState
 
@@ -131,8 +131,8 @@ def _is_read(loop: EntropyLoop, group: Sequence[Response], problem: Problem) -> 
         case OfTask(label=label):
             return problem.metadata.get(LABEL) == label
         case OfDifficulty(low=low, high=high):
-            decided = [raw_accuracy(response.verdict) for response in group if not response.undecided]
-            return bool(decided) and low <= float(np.mean(decided)) <= high
+            decided = [response.verdict for response in group if not response.undecided]
+            return bool(decided) and low <= float(is_correct(decided).mean()) <= high
     return True
 
 

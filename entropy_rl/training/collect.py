@@ -18,7 +18,7 @@ from entropy_rl.config import Config
 from entropy_rl.parallel import sharding
 from entropy_rl.parallel.rows import from_local_rows, local_rows, team
 from entropy_rl.problem import Problem, Verdict
-from entropy_rl.rewards.reward import ACCURACY, raw_accuracy
+from entropy_rl.rewards.reward import ACCURACY
 from entropy_rl.rollout.engine import Engine, ahead
 from entropy_rl.rollout.sampling import Purpose
 from entropy_rl.tasks.mixture import LABEL, PART
@@ -222,14 +222,13 @@ def _figures(
 
 
 def _by_task(problems: Sequence[Problem], verdicts: Sequence[Verdict]) -> dict[str, float]:
-    """Raw accuracy of each task of a mixture."""
+    """Share of right answers to each task of a mixture."""
     size = len(verdicts) // len(problems)
-    found: Mapping[str, list[float]] = collections.defaultdict(list)
+    found: Mapping[str, list[Verdict]] = collections.defaultdict(list)
     for number, problem in enumerate(problems):
         if PART in problem.metadata:
-            scores = [raw_accuracy(v) for v in verdicts[number * size : (number + 1) * size] if not v.undecided]
-            found[problem.metadata[LABEL]] += scores
-    return {f"task/{name}/accuracy": float(np.mean(scores)) for name, scores in found.items() if scores}
+            found[problem.metadata[LABEL]] += [v for v in verdicts[number * size :][:size] if not v.undecided]
+    return {f"task/{name}/accuracy": float(is_correct(decided).mean()) for name, decided in found.items() if decided}
 
 
 def _warn_of_shaped_rewards(verdicts: Sequence[Verdict]) -> None:

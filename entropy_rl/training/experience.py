@@ -13,8 +13,9 @@ from jax.sharding import Mesh
 from entropy_rl.ops import partition
 from entropy_rl.parallel import sharding
 from entropy_rl.parallel.rows import beside, local_rows, settled
-from entropy_rl.problem import Task, Verdict
+from entropy_rl.problem import Problem, Task, Verdict
 from entropy_rl.rollout.sampling import Purpose
+from entropy_rl.tasks.mixture import PART
 from entropy_rl.types import Array, Experience, Rollout
 
 
@@ -31,6 +32,7 @@ def build_experience(
     requires: frozenset[str],
     task: Task,
     values: Array | None = None,
+    problems: Sequence[Problem] = (),
 ) -> Experience:
     """Gives each response token its advantage, and the loss the optional fields that its methods require.
 
@@ -42,12 +44,16 @@ def build_experience(
       requires: names of optional Experience fields; reference and proxy log-probs are added later, by mini-batch.
       task: labels tokens.
       values: [B, T] of the critic, for an estimator that needs one (it then gives advantages and returns).
+      problems: [P] of the prompts, if `parts` are required; on several processes their own.
     """
     group_size = rollout.responses.shape[0] // rollout.prompts.shape[0]
     optional: dict[str, Any] = {}
     if "roles" in requires:
         labels = [task.roles(row) for row in local_rows(rollout.responses).tolist()]
         optional["roles"] = beside(rollout.responses, np.asarray(labels, np.int32))
+    if "parts" in requires:
+        parts = [problem.metadata[PART] for problem in problems]
+        optional["parts"] = beside(rollout.responses, np.repeat(np.asarray(parts, np.int32), group_size))
     if "rollout_logprobs" in requires:
         optional["rollout_logprobs"] = rollout.logprobs
     if values is None:

@@ -240,7 +240,7 @@ def _experience(session: Session, batch: Batch, trained: Trained, controlled: Ma
     values = session.values(session.params, session.state.critic, rollout) if config.with_critic else None
     estimator = schedules.resolve(config.advantages, session.state.step, controlled)
     experience = build_experience(
-        rollout, rewards_of(judged), is_correct(verdicts), estimator, requires, session.task, values
+        rollout, rewards_of(judged), is_correct(verdicts), estimator, requires, session.task, values, batch.problems
     )
     experience = _with_substitutes(config, experience, trained.rows)
     experience = _rescored(session, experience, rollout, trained.rows)

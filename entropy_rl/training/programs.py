@@ -31,7 +31,8 @@ from entropy_rl.types import Array, Experience, Params, Rollout
 
 ROLLOUT, UPDATE, BETWEEN = "rollout", "update", "between"
 ADDED = {"off_policy", "reference_logprobs", "proxy_logprobs"}  # to an experience, after it was built
-OTHER_TYPES = {"roles": jnp.int32, "off_policy": jnp.bool_}  # of optional fields; the others are float32
+OTHER_TYPES = {"roles": jnp.int32, "parts": jnp.int32, "off_policy": jnp.bool_}  # of optional fields; or float32
+BY_ROWS = {"parts"}  # optional fields [B]; the others are [B, T]
 
 
 def of(config: Config, mesh: Mesh, engine: Engine | None = None) -> list[Program]:
@@ -266,7 +267,7 @@ class _Run:
     def fields(self) -> frozenset[str]:
         """Optional fields of the experience that an update gets."""
         config, requires = self.config, self.config.loss.requires
-        given = {"reference_logprobs", "proxy_logprobs", "roles", "rollout_logprobs"} & requires
+        given = {"reference_logprobs", "proxy_logprobs", "roles", "parts", "rollout_logprobs"} & requires
         given |= {"rollout_logprobs"} if config.update.rescore else set()
         given |= {"off_policy"} if config.refinement is not None else set()
         return frozenset(given | ({"values", "returns"} if config.with_critic else set()))
@@ -279,7 +280,8 @@ class _Run:
             return jax.ShapeDtypeStruct(shape or (rows, length), dtype)
 
         optional = {
-            name: array(OTHER_TYPES.get(name, jnp.float32)) for name in (self.fields() if fields is None else fields)
+            name: array(OTHER_TYPES.get(name, jnp.float32), *((rows,) if name in BY_ROWS else ()))
+            for name in (self.fields() if fields is None else fields)
         }
         return self.by_rows(
             Experience(

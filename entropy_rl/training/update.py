@@ -273,6 +273,7 @@ def _assemble(logprobs: Array, old_logprobs: Array, entropies: Array, experience
         proxy_logprobs=optional(experience.proxy_logprobs),
         roles=optional(experience.roles),
         correct=experience.correct,
+        parts=experience.parts,
         off_policy=optional(experience.off_policy),
         values=optional(experience.values),  # until the critic in training speaks
         old_values=optional(experience.values),

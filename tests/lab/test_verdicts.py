@@ -88,7 +88,7 @@ def test_a_bar_is_met_by_the_mean_or_by_the_whole_interval(found, whole, met, cl
         ((1.0, -1.0), "partly"),
         ((-1.0, -1.0), "does not reproduce"),
         ((1.0, math.nan), "not run"),
-        ((), "not run"),
+        ((), "tests no claim"),
     ],
 )
 def test_the_verdict_is_of_the_decisive_bars(means, word):

@@ -10,7 +10,7 @@ import pytest
 from entropy_rl.tasks import apportion
 from entropy_rl.tasks.countdown import Countdown
 from entropy_rl.tasks.local import Problems
-from entropy_rl.tasks.mixture import Mixture, TrainTest
+from entropy_rl.tasks.mixture import Mixture, TrainTest, demonstrates
 
 SMALL = Countdown(max_value=6, validation_problems=8, test_problems=8)
 
@@ -67,6 +67,22 @@ def test_a_problem_is_judged_by_its_own_task():
         answer = problem.answer if part == 0 else f"\\boxed{{{problem.answer}}}"
         assert mixture.verify(problem, answer) == mixture.tasks[part].verify(problem, answer)
         assert mixture.verify(problem, answer).score == 1.0
+
+
+def test_demonstrations_are_mixed_as_problems_are_and_only_where_all_tasks_have_some():
+    other = Countdown(max_value=5, seed=1)
+    mixture = Mixture(((SMALL, 3.0), (other, 1.0)))
+    shown = [mixture.demonstration(2, index) for index in range(80)]
+    parts = [problem.metadata["part"] for problem, _ in shown]
+    assert abs(parts.count(0) - 60) <= 2
+    for part, task in enumerate(mixture.tasks):
+        mine = [(problem.prompt, response) for problem, response in shown if problem.metadata["part"] == part]
+        own = [task.demonstration(2, index) for index in range(len(mine))]
+        assert mine == [(problem.prompt, response) for problem, response in own]
+    pair = TrainTest(train=mixture, test=SMALL)
+    assert [pair.demonstration(2, index)[1] for index in range(80)] == [response for _, response in shown]
+    assert demonstrates(SMALL) and demonstrates(mixture) and demonstrates(pair)
+    assert not demonstrates(sums(9)) and not demonstrates(Mixture({SMALL: 1.0, sums(9): 1.0}))
 
 
 def test_tasks_of_one_name_are_told_apart():

@@ -13,6 +13,7 @@ import pytest
 from etils import epath
 
 from entropy_rl import presets, training
+from entropy_rl.config import Config
 from entropy_rl.parallel.mesh import make_mesh
 from entropy_rl.training import learner
 from entropy_rl.training.checkpoints import restore_params
@@ -22,8 +23,11 @@ from tests.training.resuming import CONFIG_FILE, MEASURED_IN_SECONDS, REPOSITORY
 TOLERANCE = 1e-4
 
 
-def go_on(workdir: pathlib.Path, bases: pathlib.Path, devices: int, steps: int) -> None:
-    command = [sys.executable, "-m", "entropy_rl.train", f"--config={CONFIG_FILE}", f"--workdir={workdir}"]
+LOOPED = CONFIG_FILE.with_name("looped_run.py")
+
+
+def go_on(file: pathlib.Path, workdir: pathlib.Path, bases: pathlib.Path, devices: int, steps: int) -> None:
+    command = [sys.executable, "-m", "entropy_rl.train", f"--config={file}", f"--workdir={workdir}"]
     command += [f"--bases={bases}", "--set", "rollout.prompts=16", "--set", f"steps={steps}"]
     flags = f"--xla_force_host_platform_device_count={devices}"
     environment = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
@@ -33,12 +37,13 @@ def go_on(workdir: pathlib.Path, bases: pathlib.Path, devices: int, steps: int) 
 
 
 @pytest.mark.slow
-def test_a_run_moved_between_meshes_has_the_metrics_of_the_run_that_stayed(tmp_path):
+@pytest.mark.parametrize("file", [CONFIG_FILE, LOOPED], ids=lambda file: file.stem)
+def test_a_run_moved_between_meshes_has_the_metrics_of_the_run_that_stayed(file, tmp_path):
     bases = tmp_path / "bases"
-    go_on(tmp_path / "whole", bases, devices=8, steps=8)
+    go_on(file, tmp_path / "whole", bases, devices=8, steps=8)
     for devices, steps in ((8, 2), (4, 4), (1, 6), (8, 8)):
-        go_on(tmp_path / "moved", bases, devices, steps)
-    _require_its_weights(tmp_path / "whole")
+        go_on(file, tmp_path / "moved", bases, devices, steps)
+    _require_its_weights(tmp_path / "whole", presets.load_config(str(file)).resolved())
     whole, moved = (training.Run(epath.Path(tmp_path / name)) for name in ("whole", "moved"))
     assert [record["step"] for record in moved.metrics] == list(range(9))
     differences = {}
@@ -54,9 +59,8 @@ def test_a_run_moved_between_meshes_has_the_metrics_of_the_run_that_stayed(tmp_p
         np.testing.assert_allclose(other, value, atol=TOLERANCE, err_msg=jax.tree_util.keystr(path))
 
 
-def _require_its_weights(workdir: pathlib.Path) -> None:
+def _require_its_weights(workdir: pathlib.Path, config: Config) -> None:
     """That a run on one device can start from the weights of this one, which was saved on eight."""
-    config = presets.load_config(str(CONFIG_FILE)).resolved()
     placed = learner.place(make_mesh(config.mesh), config.policy, config.optimizer, with_reference=False)
     params, _ = restore_params(workdir / CHECKPOINTS, placed.base)
     saved = final_state(workdir, config)
