@@ -1,7 +1,8 @@
 """Countdown with three numbers: entropy is spent no faster than the forecast of the run's own ceiling says it pays.
 
 Run:     python -m entropy_rl.train --config=countdown_closed_loop_budget --workdir=runs/countdown_closed_loop_budget
-Result:  not yet measured
+Result:  means of 20 steps lie within 7 % of the budget until step 200; then it falls faster than the entropy, which
+         ends at .052 nats where .034 are allowed; test pass@1 .502, pass@16 .646 (1 seed; commit 6f45d6b, AMD EPYC)
 """
 
 import dataclasses

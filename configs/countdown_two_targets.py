@@ -1,7 +1,8 @@
 """Two tasks in one run, each held at an entropy of its own: three numbers at half of what they began with, four at .3.
 
 Run:     python -m entropy_rl.train --config=countdown_two_targets --workdir=runs/countdown_two_targets
-Result:  not yet measured
+Result:  over the last half of the steps +1.0 % and -.6 % off their targets, with bonuses of +.13 and -.08 on average;
+         test pass@1 .192, pass@16 .362 (1 seed; commit 6f45d6b, AMD EPYC)
 """
 
 import dataclasses
