@@ -47,10 +47,10 @@ repeat them; what holds here need not hold at 7B, and the other way round.
   [paper_qwen25_7b_kl_cov](../configs/paper_qwen25_7b_kl_cov.py); [configs/paper](../configs/paper/README.md) lists all
   runs of that paper, and that none of them was run.
 * An estimate is a mean over runs with its 95 % interval (Student's, over seeds; pairs of runs share base and seed).
-* The verdict: *reproduces* if every bar is met, *partly* if some are, *does not reproduce* if none is, and *not run*
-  until every planned run is finished. A bar asks for the mean or, where it says so, for the whole interval; where the
-  interval of a figure reaches over its bar, the table says so: such a verdict may be chance. Settings were chosen on
-  validation; figures are of the test, or of training where they say so.
+* The verdict: *reproduces* if every bar is met, *partly* if some are, *does not reproduce* if none is, *tests no
+  claim* if it has none, and *not run* until every planned run is finished. A bar asks for the mean or, where it says
+  so, for the whole interval; where the interval of a figure reaches over its bar, the table says so: such a verdict may
+  be chance. Settings were chosen on validation; figures are of the test, or of training where they say so.
 * Bars are published figures or those of an earlier probe at this scale. The first runs of GRPO and RLOO, which many
   studies share, had been looked at when these bars were written down; where a bar, a bin or an arm was changed after a
   look at its own runs, the study says so.
@@ -98,7 +98,7 @@ def best(found: Sequence[Record], row: int) -> list[Record]:
 
 def _summary(found: Sequence[Record]) -> str:
     count = collections.Counter(one["verdict"] for one in found)
-    judged = [row for row in CLAIMS if any(one["verdict"] != verdicts.NOT_RUN for one in best(found, row))]
+    judged = [row for row in CLAIMS if any(map(_is_judged, best(found, row)))]
     counted = ", ".join(f"{count[word]} *{word}*" for word in ORDER if count[word])
     networks = [row for row in judged if any(map(_of_networks, best(found, row)))]
     return (
@@ -107,8 +107,12 @@ def _summary(found: Sequence[Record]) -> str:
     )
 
 
+def _is_judged(one: Record) -> bool:
+    return one["verdict"] not in (verdicts.NO_CLAIM, verdicts.NOT_RUN)
+
+
 def _of_networks(one: Record) -> bool:
-    return one["verdict"] != verdicts.NOT_RUN and not one["study"].startswith("tabular_")
+    return _is_judged(one) and not one["study"].startswith("tabular_")
 
 
 def opened(readme: str, found: Sequence[Record]) -> str:

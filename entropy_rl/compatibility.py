@@ -5,6 +5,8 @@ from __future__ import annotations
 import collections
 from typing import TYPE_CHECKING
 
+import jax
+
 from entropy_rl.closed_loop.loop import EntropyLoop, OfTask
 from entropy_rl.closed_loop.targets import Budget
 from entropy_rl.controls.task_bonus import TaskBonus
@@ -49,8 +51,9 @@ def _check_parts(config: Config) -> None:
             f"the loss tells tasks apart, and {type(config.task).__name__} is one alone; train on a Mixture, or use "
             "EntropyBonus for TaskBonus"
         )
-    for method in config.loss.penalties:
-        if isinstance(method, TaskBonus) and len(method.coefficients) != len(labels):
+    is_one = lambda node: isinstance(node, TaskBonus)  # noqa: E731
+    for method in filter(is_one, jax.tree.leaves(config.loss, is_leaf=is_one)):
+        if len(method.coefficients) != len(labels):
             raise ValueError(
                 f"TaskBonus has {len(method.coefficients)} coefficients, and the mixture the tasks "
                 f"{', '.join(labels)}; give one for each, in this order"

@@ -7,7 +7,7 @@ from typing import Any
 
 from entropy_rl import checks, compatibility, wording
 from entropy_rl.advantages.grpo import GroupNormalized
-from entropy_rl.closed_loop.loop import EntropyLoop
+from entropy_rl.closed_loop.loop import EntropyLoop, OfDifficulty
 from entropy_rl.inits import AsCheckpoint, FromRun, HuggingFace, RandomWeights, WarmStart
 from entropy_rl.losses.clip import ClippedSurrogate
 from entropy_rl.losses.policy_loss import PolicyLoss
@@ -119,6 +119,12 @@ class Config:
     def with_critic(self) -> bool:
         """Whether the advantages come from a value head."""
         return bool(getattr(self.advantages, "needs_critic", False))
+
+    @property
+    def counts_right_answers(self) -> bool:
+        """Whether something here acts on which answers are right, and not on rewards alone."""
+        by_difficulty = any(isinstance(loop.measured, OfDifficulty) for loop in self.closed_loop)
+        return self.sampling is not None or by_difficulty or "correct" in self.loss.requires
 
     def validate(self, devices: int = 1, data: bool = True) -> None:
         """Checks every field and how they fit together, before anything is compiled.

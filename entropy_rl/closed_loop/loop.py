@@ -27,7 +27,8 @@ class Everything:
 class OfDifficulty:
     """Responses to prompts whose share of right answers in this step lies in [low, high]: hard ones, or easy ones.
 
-    A step without such a prompt leaves the loop as it was.
+    As DifficultyBonus counts: what the verifier could not tell is not right. A step without such a prompt leaves the
+    loop as it was.
     """
 
     low: float = flax.struct.field(pytree_node=False, default=0.0)

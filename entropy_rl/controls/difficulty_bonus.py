@@ -26,6 +26,7 @@ class DifficultyBonus:
     """
 
     requires: ClassVar[frozenset[str]] = frozenset({"correct"})
+    reads_statistics = False  # right answers are known without a pass
 
     hard: float = 1e-3
     easy: float = 0.0

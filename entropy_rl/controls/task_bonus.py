@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import flax.struct
 import jax.numpy as jnp
@@ -29,8 +29,9 @@ class TaskBonus:
     """
 
     requires: ClassVar[frozenset[str]] = frozenset({"parts"})
+    reads_statistics = False  # tasks are known without a pass
 
-    coefficients: tuple[Any, ...]
+    coefficients: tuple[float, ...]
 
     def select(self, stats: TokenStats, key: Array) -> Array:  # [B, T]
         del key

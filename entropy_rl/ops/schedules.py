@@ -246,6 +246,8 @@ def check_number(
     if callable(getattr(value, "validate", None)):
         value.validate()
     try:
+        if isinstance(value, str | bool):
+            raise TypeError
         numbers = value.extremes() if hasattr(value, "extremes") else (float(value),)
     except (TypeError, ValueError):
         raise ValueError(f"{name} is {value!r}; it must be a number or a schedule of numbers") from None

@@ -126,5 +126,5 @@ def in_process(reward: Any) -> bool:
 
 
 def raw_accuracy(verdict: Verdict) -> float:
-    """Correctness before shaping: what group filters, accuracy metrics and `Experience.correct` must read."""
+    """Correctness before shaping: what group filters and curricula read."""
     return verdict.components.get(ACCURACY, verdict.score)

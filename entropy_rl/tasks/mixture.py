@@ -21,7 +21,8 @@ class Mixture:
     """Tasks mixed by weights: `Mixture(((Gsm8k(), 3.0), (Math(), 1.0)))`, or a dict of them.
 
     A stretch of the training stream holds each task within a draw or two of its share, whatever the sizes of the tasks:
-    a small one is simply repeated more often. Held-out splits hold all problems of all tasks, evenly interleaved.
+    a small one is simply repeated more often. Held-out splits hold all problems of all tasks, evenly interleaved; what
+    is held out is so by its own task: two tasks whose prompts look alike may show each other's, and contradict them.
 
     Attributes:
       parts: (task, weight > 0); weights need not add up to 1.

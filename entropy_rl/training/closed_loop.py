@@ -131,8 +131,7 @@ def _is_read(loop: EntropyLoop, group: Sequence[Response], problem: Problem) -> 
         case OfTask(label=label):
             return problem.metadata.get(LABEL) == label
         case OfDifficulty(low=low, high=high):
-            decided = [response.verdict for response in group if not response.undecided]
-            return bool(decided) and low <= float(is_correct(decided).mean()) <= high
+            return low <= float(is_correct([response.verdict for response in group]).mean()) <= high
     return True
 
 

@@ -116,6 +116,7 @@ def collect(session: Session, params: Any, clock: metrics.Stopwatch) -> Batch:
         drawn = [group.drawn for group in refilled.groups]
         rollout = groups.join(refilled.groups, rounds[-1].rollout)
         verdicts = [verdict for group in refilled.groups for verdict in group.verdicts]
+    if session.config.counts_right_answers:
         _warn_of_shaped_rewards(rounds[-1].verdicts)
     whole, asked = _everything(session, rounds)
     figures |= session.stream.figures() | _figures(rounds, whole, asked)
@@ -232,12 +233,12 @@ def _by_task(problems: Sequence[Problem], verdicts: Sequence[Verdict]) -> dict[s
 
 
 def _warn_of_shaped_rewards(verdicts: Sequence[Verdict]) -> None:
-    """A reward that does not say whether an answer was right is filtered on its shaped score."""
+    """A reward that does not say whether an answer was right is judged by its shaped score."""
     silent = [v for v in verdicts if not v.undecided and ACCURACY not in v.components and v.score not in (0.0, 1.0)]
     if silent:
         logging.log_first_n(
             logging.WARNING,
-            "dynamic sampling filters on raw accuracy, but the reward gave the score %g without the component "
-            "'accuracy': return Verdict(score, components={'accuracy': 1.0 or 0.0}), or groups are filtered on shaping",
+            "this run asks which answers are right, but the reward gave the score %g without the component 'accuracy': "
+            "return Verdict(score, components={'accuracy': 1.0 or 0.0}), or shaping tells right from wrong",
             1, silent[0].score,
         )  # fmt: skip

@@ -1,4 +1,7 @@
-"""The tiny run with every kind of loop at once, of two tasks; a config file, so that other processes can start it."""
+"""The tiny run with every kind of loop at once, of two tasks; a config file, so that other processes can start it.
+
+A Budget waits for forecasts, which so short a run does not make: a test gives it one.
+"""
 
 import dataclasses
 
@@ -20,6 +23,7 @@ from entropy_rl.losses.policy_loss import PolicyLoss
 from entropy_rl.ops.schedules import Controlled, Linear
 from entropy_rl.tasks.mixture import Mixture
 from tests.training import tiny_run
+from tests.training.filtered_run import OddLength
 
 BONUS = Controlled("bonus", low=-1.0, high=1.0)
 BALANCE = Controlled("balance", low=-1.0, high=1.0)
@@ -54,5 +58,11 @@ def get_config(steps: int = 6) -> Config:
     run = tiny_run.get_config()
     other = dataclasses.replace(run.task, max_value=5, seed=1)
     return dataclasses.replace(
-        run, name="looped", task=Mixture(((run.task, 1.0), (other, 1.0))), loss=LOSS, closed_loop=LOOPS, steps=steps
+        run,
+        name="looped",
+        task=Mixture(((run.task, 1.0), (other, 1.0))),
+        reward=OddLength(),
+        loss=LOSS,
+        closed_loop=LOOPS,
+        steps=steps,
     )

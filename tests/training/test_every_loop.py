@@ -8,8 +8,17 @@ import numpy as np
 import pytest
 
 from entropy_rl import training
+from entropy_rl.training.forecasting import Forecaster
 from tests.training import looped_run
 from tests.training.resuming import assert_same_run
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forecasts():
+    """Of a ceiling, from the first evaluation on."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Forecaster, "figures", lambda self: {"forecast/ceiling": 5.0})
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +37,10 @@ def test_a_restart_changes_no_loop(whole, tmp_path):
 
 
 def figures(whole: pathlib.Path, name: str) -> np.ndarray:
-    return np.array([record[name] for record in training.Run(whole).metrics if "reward/mean" in record])
+    """Of the steps that have it."""
+    return np.array(
+        [record[name] for record in training.Run(whole).metrics if "reward/mean" in record and name in record]
+    )
 
 
 @pytest.mark.parametrize(
@@ -36,7 +48,17 @@ def figures(whole: pathlib.Path, name: str) -> np.ndarray:
     ids=lambda part: getattr(part, "name", part),
 )  # fmt: skip
 def test_every_loop_moves_its_numbers(whole, loop, actuator):
-    assert (figures(whole, f"controller/{loop}/{actuator.name}/output") != actuator.rest).any()
+    assert (figures(whole, f"controller/{loop}/{actuator.name}/output") != np.float32(actuator.rest)).any()
+
+
+def test_a_budget_goes_down_to_the_floor_of_its_forecast(whole):
+    floors, targets = (figures(whole, f"controller/budget/{name}") for name in ("floor", "target"))
+    assert floors[0] < 0 < floors[-1] < targets[-1] < targets[0]
+
+
+def test_a_loop_of_hard_prompts_reads_these_and_no_others(whole):
+    read, every = figures(whole, "controller/hard/entropy"), figures(whole, "entropy_unit/token_mean")
+    assert len(read) < len(every) or (read != every).any()
 
 
 def test_each_task_has_its_own_entropy_and_target(whole):

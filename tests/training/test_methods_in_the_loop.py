@@ -14,9 +14,11 @@ from entropy_rl import presets, training
 from entropy_rl.advantages.gae import Gae
 from entropy_rl.config import Config, RandomWeights
 from entropy_rl.controls.reference_kl import ReferenceKl
+from entropy_rl.controls.task_bonus import TaskBonus
 from entropy_rl.losses.clip import ClippedSurrogate
 from entropy_rl.losses.policy_loss import PolicyLoss
 from entropy_rl.losses.refinement import RefinementShaping
+from entropy_rl.losses.switch import Switch
 from entropy_rl.losses.value_loss import ClippedValueLoss
 from entropy_rl.parallel.mesh import MeshShape, make_mesh
 from entropy_rl.problem import Problem
@@ -26,6 +28,7 @@ from entropy_rl.rewards.majority_vote import MajorityVote
 from entropy_rl.rewards.task_accuracy import TaskAccuracy
 from entropy_rl.rollout.refinement import Refinement
 from entropy_rl.tasks.countdown import EASY
+from entropy_rl.tasks.mixture import Mixture
 from entropy_rl.training.judging import completions, judge
 from entropy_rl.training.refinement import refine
 from entropy_rl.types import Rollout
@@ -34,6 +37,11 @@ from tests.training.resuming import CONFIG_FILE, assert_same_run, finished_check
 TINY: Config = dataclasses.replace(presets.load_config(str(CONFIG_FILE)), init=RandomWeights(), steps=4)
 LEASHED = PolicyLoss(ClippedSurrogate(), penalties=(ReferenceKl(0.1),))
 PPO = PolicyLoss(ClippedSurrogate(), value_loss=ClippedValueLoss())
+TWO = Mixture(((TINY.task, 1.0), (TINY.task, 1.0)))
+
+
+def by_task(*coefficients: Any) -> PolicyLoss:
+    return PolicyLoss(ClippedSurrogate(), penalties=(TaskBonus(coefficients),))
 
 
 def test_a_run_cut_between_a_decision_and_its_reset_goes_on_as_if_it_had_not_been(tmp_path):
@@ -160,6 +168,14 @@ def test_a_completion_carries_the_means_over_its_own_tokens():
         ({"loss": PolicyLoss(RefinementShaping())}, "use Refinement and RefinementShaping together"),
         ({"refinement": Refinement(slots=0)}, "refinement.slots is 0"),
         ({"loss": LEASHED, "reference": ResetReference()}, "no trigger"),
+        ({"loss": by_task(0.1)}, "the loss tells tasks apart, and Countdown is one alone; train on a Mixture"),
+        (
+            {"loss": by_task(0.1), "task": TWO},
+            "TaskBonus has 1 coefficients, and the mixture the tasks countdown_0, cou",
+        ),
+        ({"loss": PolicyLoss(Switch(TaskBonus((0.1,)), PPO.surrogate, PPO.surrogate)), "task": TWO}, "has 1 coeff"),
+        ({"loss": by_task(), "task": TWO}, r"TaskBonus.coefficients is \(\); write a tuple"),
+        ({"loss": by_task(0.1, "0.1"), "task": TWO}, r"TaskBonus.coefficients\[1\] is '0.1'; it must be a number"),
     ],
 )
 def test_parts_that_make_no_sense_apart_are_refused(changes, message):

@@ -18,9 +18,11 @@ from entropy_rl.losses.policy_loss import PolicyLoss
 from entropy_rl.losses.unclipped import UnclippedSurrogate
 from entropy_rl.models.decoder import Decoder
 from entropy_rl.parallel.mesh import MeshShape, make_mesh
+from entropy_rl.problem import Problem
 from entropy_rl.rollout.engine import Engine
 from entropy_rl.rollout.sampling import Purpose
 from entropy_rl.tasks.countdown import HARD, MULTI_DIGIT
+from entropy_rl.tasks.mixture import PART
 from entropy_rl.training import update as updating
 from entropy_rl.training.experience import build_experience, rewards_of
 from entropy_rl.training.judging import is_correct, judge
@@ -51,6 +53,16 @@ def test_lengths_are_ragged_and_an_unfinished_answer_is_wrong(judged):
     assert finished.any() and not finished.all()
     for ended, verdict in zip(finished, verdicts, strict=True):
         assert ended or (verdict.score == 0.0 and "cut off" in verdict.reason)
+
+
+def test_every_row_is_told_which_part_of_a_mixture_it_answers(judged):
+    task, _, _, rollout, verdicts = judged
+    problems = [Problem(str(n), "", "", {PART: part}) for n, part in enumerate((0, 2, 1, 1, 0, 2, 2, 1))]
+    experience = build_experience(
+        rollout, rewards_of(verdicts), is_correct(verdicts), GroupNormalized(), frozenset({"parts"}), task,
+        problems=problems,
+    )  # fmt: skip
+    assert np.asarray(experience.parts).reshape(PROMPTS, GROUP).T.tolist() == [[0, 2, 1, 1, 0, 2, 2, 1]] * GROUP
 
 
 def test_prompts_of_several_lengths_are_left_padded(judged):

@@ -10,7 +10,7 @@ from etils import epath
 from entropy_rl.parallel import compilation
 from entropy_rl.rollout import engine as engines
 from entropy_rl.training import collect, loop, programs, session, warm_up, workdirs
-from tests.training import tiny_run
+from tests.training import looped_run, tiny_run
 
 
 class Recorded(Exception):
@@ -31,9 +31,10 @@ class Recorder:
         return 0
 
 
-def test_the_programs_of_a_step_are_those_compiled_ahead(tmp_path, monkeypatch):
+@pytest.mark.parametrize("preset", [tiny_run, looped_run], ids=["tiny", "looped"])
+def test_the_programs_of_a_step_are_those_compiled_ahead(preset, tmp_path, monkeypatch):
     folder = epath.Path(tmp_path / "run")
-    config = workdirs.check(tiny_run.get_config().resolved(), str(folder), ())
+    config = workdirs.check(preset.get_config().resolved(), str(folder), ())
     with session.open_session(config, folder, str(tmp_path / "bases")) as opened:
         ahead = {program.name: program for program in programs.of(opened.config, opened.engine.mesh, opened.engine)}
         sampling = Recorder(engines.generate)
