@@ -3,7 +3,7 @@
 Run:     python -m entropy_rl.train --config=countdown_two_targets --workdir=runs/countdown_two_targets
 Result:  over the last half of the steps +2.9 % and -1.2 % off the targets, with mean bonuses of +.14 and -.08; means of
          20 steps within 9 %. These levels cost accuracy: test pass@1 .202 and pass@16 .346, where GRPO without loops
-         has .303 and .421, and the base .08 and .55 (1 seed; commit COMMIT, AMD EPYC). With constant targets from the
+         has .303 and .421, and the base .09 and .55 (1 seed; commit 85afd9f, AMD EPYC). With constant targets from the
          first step on: +1.0 % and -.6 %, but settled after 44 and 51 steps, and pass@16 of the validation fell to .08
 """
 
