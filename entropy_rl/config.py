@@ -24,7 +24,7 @@ from entropy_rl.rollout.tempering import Tempering
 from entropy_rl.rollout.templates import Chat, Plain
 from entropy_rl.rollout.tokenizers import HuggingFaceTokenizer
 from entropy_rl.tasks.countdown import Countdown
-from entropy_rl.tasks.mixture import demonstrates
+from entropy_rl.tasks.mixture import without_demonstrations
 
 HIGHEST_SEED = 1 << 31
 CRITIC = frozenset({"values", "old_values", "returns"})
@@ -233,8 +233,6 @@ class Config:
         if large:
             remedy = " ".join(f"--set evaluation.{field}={size}" for _, field, size in large)
             raise ValueError(f"{'; '.join(what for what, *_ in large)}; ask for fewer: {remedy}")
-        if isinstance(self.init, WarmStart) and not demonstrates(self.task):
-            raise ValueError(
-                f"init is WarmStart, but {type(self.task).__name__} has no demonstrations, or not of all its tasks; "
-                "use FromRun or RandomWeights"
-            )
+        if isinstance(self.init, WarmStart) and (silent := without_demonstrations(self.task)):
+            names = " and ".join(type(task).__name__ for task in silent)
+            raise ValueError(f"init is WarmStart, but {names} has no demonstrations; use FromRun or RandomWeights")

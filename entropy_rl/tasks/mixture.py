@@ -73,7 +73,7 @@ class Mixture:
         return self.labelled(part, self.tasks[part].problem(split, position))
 
     def demonstration(self, seed: int, index: int) -> tuple[Problem, str]:
-        """For a warm start: those of the tasks, mixed by the weights. All tasks must have some (see `demonstrates`)."""
+        """For a warm start: those of the tasks, mixed by the weights. All must have some: `without_demonstrations`."""
         part, position = apportion.locate(index, apportion.boundaries([weight for _, weight in self.parts]))
         problem, response = self.tasks[part].demonstration(seed, position)
         return self.labelled(part, problem), response
@@ -202,10 +202,10 @@ def labels_of(task: Any) -> list[str]:
     return _labels(trained) if isinstance(trained, Mixture) else []
 
 
-def demonstrates(task: Any) -> bool:
-    """Whether a warm start can be made from a task: every task that is trained on has demonstrations."""
+def without_demonstrations(task: Any) -> list[Any]:
+    """The tasks that are trained on and that no warm start can be made from."""
     parts = getattr(task, "train_parts", ((task, 1.0),))
-    return all(hasattr(part, "demonstration") for part, _ in parts)
+    return [part for part, _ in parts if not hasattr(part, "demonstration")]
 
 
 @functools.lru_cache(maxsize=8)

@@ -10,7 +10,7 @@ import pytest
 from entropy_rl.tasks import apportion
 from entropy_rl.tasks.countdown import Countdown
 from entropy_rl.tasks.local import Problems
-from entropy_rl.tasks.mixture import Mixture, TrainTest, demonstrates
+from entropy_rl.tasks.mixture import Mixture, TrainTest, without_demonstrations
 
 SMALL = Countdown(max_value=6, validation_problems=8, test_problems=8)
 
@@ -81,8 +81,8 @@ def test_demonstrations_are_mixed_as_problems_are_and_only_where_all_tasks_have_
         assert mine == [(problem.prompt, response) for problem, response in own]
     pair = TrainTest(train=mixture, test=SMALL)
     assert [pair.demonstration(2, index)[1] for index in range(80)] == [response for _, response in shown]
-    assert demonstrates(SMALL) and demonstrates(mixture) and demonstrates(pair)
-    assert not demonstrates(sums(9)) and not demonstrates(Mixture({SMALL: 1.0, sums(9): 1.0}))
+    assert without_demonstrations(SMALL) == without_demonstrations(mixture) == without_demonstrations(pair) == []
+    assert without_demonstrations(sums(9)) == without_demonstrations(Mixture({SMALL: 1.0, sums(9): 1.0})) == [sums(9)]
 
 
 def test_tasks_of_one_name_are_told_apart():

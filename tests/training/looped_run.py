@@ -39,7 +39,7 @@ LOSS = PolicyLoss(
     penalties=(
         EntropyBonus(BONUS),
         KlCov(fraction=0.1, coefficient=COVARIANCE, max_fraction=0.1),
-        DifficultyBonus(hard=ON_HARD),
+        DifficultyBonus(hard=ON_HARD, split=0.8),
         TaskBonus((ON_FIRST, ON_SECOND)),
     ),
 )
@@ -48,7 +48,7 @@ LOOPS = (
     EntropyLoop(InNats(4.0), (COVARIANCE,), Stepwise(0.05), name="stepwise"),
     EntropyLoop(OfInitial(0.9), (BALANCE,), ProportionalIntegral(1.0, 0.1), name="integral"),
     EntropyLoop(Budget(steps=12), (BONUS,), SelfTuning(), name="budget"),
-    EntropyLoop(OfInitial(1.1), (ON_HARD,), OnOff(), measured=OfDifficulty(0.0, 0.5), name="hard"),
+    EntropyLoop(OfInitial(1.1), (ON_HARD,), OnOff(), measured=OfDifficulty(0.0, 0.8), name="hard"),
     EntropyLoop(OfInitial(0.9), (ON_FIRST,), measured=OfTask("countdown_0"), name="first"),
     EntropyLoop(OfInitial(0.6), (ON_SECOND,), measured=OfTask("countdown_1"), name="second"),
 )
