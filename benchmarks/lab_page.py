@@ -130,7 +130,7 @@ def headline(one: Record) -> str:
     differences = [("difference to GRPO over pairs of runs", "", "asked", "met")]
     for bar in one["bars"]:
         differences.append(
-            (bar["figure"], study_results.text(bar["found"]), bar["asked"].replace("nothing", ""), _met(bar))
+            (bar["figure"], study_results.text(bar["found"]), bar["asked"].replace("nothing", ""), _met(one, bar))
         )
     state = f"**{_word(one).capitalize()}**" if one["verdict"] != verdicts.NOT_RUN else (
         f"**Under way: {runs['finished']} of {runs['planned']} runs; nothing is judged before the last**"
@@ -169,7 +169,7 @@ def _section(one: Record) -> str:
     bars = [("figure", "asked", "found", "met")]
     for bar in one["bars"]:
         asked = bar["asked"] if bar["decisive"] else ""
-        bars.append((bar["figure"], asked, study_results.text(bar["found"]), _met(bar)))
+        bars.append((bar["figure"], asked, study_results.text(bar["found"]), _met(one, bar)))
     parts = [
         f"## {one['study']}\n",
         f"**Claim.** {one['claim']}.\n\n**Source.** {one['source']}.\n",
@@ -187,10 +187,12 @@ def _section(one: Record) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _met(bar: Record) -> str:
-    """Whether a bar is met; said so where the other is within the interval too."""
+def _met(one: Record, bar: Record) -> str:
+    """Whether a bar is met; said so where the other is within the interval too. Nothing before the last run."""
     if not bar["decisive"]:
         return "told"
+    if one["verdict"] == verdicts.NOT_RUN and bar["met"] is not None:
+        return "not yet judged"
     return MET[bar["met"]] + (UNCLEAR if bar.get("clear") is False else "")
 
 
