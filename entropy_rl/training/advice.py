@@ -67,12 +67,13 @@ def _band_off_scale(config: Config) -> list[str]:
 
 
 def _ends_elsewhere(config: Config) -> list[str]:
-    """Targets that move over another number of steps than the run has."""
+    """Targets that move on after the run has ended, and budgets of another run; a line that ends earlier is held."""
     found = []
     for loop in config.closed_loop:
-        lines = [loop.target] if isinstance(loop.target, Budget) else moving_in(loop.target)
+        budget = isinstance(loop.target, Budget)
+        lines = [loop.target] if budget else moving_in(loop.target)
         for steps in (line.steps for line in lines if hasattr(line, "steps")):
-            if steps != config.steps:
+            if steps > config.steps or (budget and steps < config.steps):
                 found.append(
                     f"the target of closed loop {loop.name!r} moves over {steps:g} steps and the run has "
                     f"{config.steps}; use one number for both, unless it is meant"

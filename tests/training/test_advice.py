@@ -47,8 +47,10 @@ SICK += [
     (dataclasses.replace(moved(target), steps=60), "moves over 240 steps and the run has 60")
     for target in (OfInitial(Linear(1.0, 0.15, 240)), Budget(240))
 ]
+SICK.append((moved(Budget(60)), "moves over 60 steps and the run has 240"))
 HEALTHY = [
     moved(OfInitial(Linear(1.0, 0.15, 240))),
+    moved(OfInitial(Linear(1.0, 0.15, 80))),  # then it is held
     Config(),
     Config(loss=PolicyLoss(PPO, penalties=(KlCov(),))),
     Config(loss=PolicyLoss(PPO, penalties=(KlCov(),)), update=UpdateConfig(mini_batches=1, epochs=2)),
