@@ -16,7 +16,7 @@ from entropy_rl.rewards.reward import ACCURACY, Completion, GroupReward, as_verd
 
 def advice(config: Config) -> list[str]:
     """One sentence, with its remedy, per thing that looks like a mistake; a pure function of the config."""
-    found = [*_inert(config), *_selects_nothing(config), *_band_off_scale(config), *_filtered_on_shaping(config)]
+    found = [*_inert(config), *_selects_nothing(config), *_band_off_scale(config), *_judged_by_shaping(config)]
     found += _ends_elsewhere(config)
     surrogate = config.loss.surrogate
     if isinstance(surrogate, CispoSurrogate) and _largest(surrogate.epsilon_high) < 1.0:
@@ -81,9 +81,9 @@ def _ends_elsewhere(config: Config) -> list[str]:
     return found
 
 
-def _filtered_on_shaping(config: Config) -> list[str]:
-    """Dynamic sampling without raw accuracy: a length bonus would make a group of wrong answers look alive."""
-    if config.sampling is None or config.reward is None:
+def _judged_by_shaping(config: Config) -> list[str]:
+    """What asks for right answers, without raw accuracy: a length bonus would make wrong answers look right."""
+    if not config.counts_right_answers or config.reward is None:
         return []
     try:
         verdicts = _verdicts_of_the_reference(config)
@@ -91,9 +91,9 @@ def _filtered_on_shaping(config: Config) -> list[str]:
         return []
     shaped = [v for v in verdicts if ACCURACY not in v.components and not v.undecided and v.score not in (0.0, 1.0)]
     return [
-        f"sampling filters groups by raw accuracy, but the reward gives a reference answer {verdict.score:g} without a "
-        "component 'accuracy', so that groups are filtered by shaped scores; use Verdict(score, "
-        "components={'accuracy': 1.0 or 0.0}), or add TaskAccuracy to a weighted sum"
+        "sampling, a loop or the loss asks which answers are right, but the reward gives a reference answer "
+        f"{verdict.score:g} without a component 'accuracy', so that shaped scores tell right from wrong; use "
+        "Verdict(score, components={'accuracy': 1.0 or 0.0}), or add TaskAccuracy to a weighted sum"
         for verdict in shaped[:1]
     ]
 

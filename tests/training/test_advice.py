@@ -7,10 +7,11 @@ import dataclasses
 import pytest
 
 from entropy_rl.advantages.grpo import GroupCentred, GroupNormalized
-from entropy_rl.closed_loop.loop import EntropyLoop
+from entropy_rl.closed_loop.loop import EntropyLoop, OfDifficulty
 from entropy_rl.closed_loop.targets import Budget, OfInitial
 from entropy_rl.config import Config, RolloutConfig, UpdateConfig
 from entropy_rl.controls.clip_cov import ClipCov
+from entropy_rl.controls.difficulty_bonus import DifficultyBonus
 from entropy_rl.controls.entropy_bonus import EntropyBonus
 from entropy_rl.controls.kl_cov import KlCov
 from entropy_rl.losses.cispo import CispoSurrogate
@@ -42,6 +43,15 @@ SICK = [
     (Config(loss=PolicyLoss(PPO, gates=(ClipCov(fraction=1e-2),)), advantages=GroupCentred()), "band (1, 5)"),
     (Config(loss=PolicyLoss(CispoSurrogate(epsilon_high=0.2))), "caps importance weights at 1.2"),
     (Config(sampling=DynamicSampling(), reward=OverlongPenalty(11, 10)), "without a component 'accuracy'"),
+]
+SHAPED, HARD = OverlongPenalty(11, 10), Controlled("hard", 0.0, 1.0)
+BY_DIFFICULTY = EntropyLoop(OfInitial(0.5), (HARD,), measured=OfDifficulty())
+SICK += [
+    (Config(loss=PolicyLoss(PPO, penalties=(DifficultyBonus(),)), reward=SHAPED), "a reference answer -0.7 without a"),
+    (
+        Config(loss=PolicyLoss(PPO, penalties=(EntropyBonus(HARD),)), reward=SHAPED, closed_loop=(BY_DIFFICULTY,)),
+        "asks which answers are right",
+    ),
 ]
 SICK += [
     (dataclasses.replace(moved(target), steps=60), "moves over 240 steps and the run has 60")
