@@ -59,6 +59,7 @@ def test_the_readme_opens_with_what_the_headline_study_found_so_far():
     assert "**Partly**" in text and "results/lab/headline.svg" in text and "share \\| of something" in text
     under_way = lab_page.headline(done | {"verdict": verdicts.NOT_RUN})
     assert "Under way" in under_way and "nothing is judged before the last" in under_way
+    assert "| yes |" in text and "| yes |" not in under_way and "| not yet judged |" in under_way
     assert lab_page.headline(record("headline", verdicts.NOT_RUN, (17,), finished=0)) == ""
 
 
@@ -69,6 +70,11 @@ def test_the_readme_counts_as_the_page_does():
     words = "**{} of 41 claims are judged**, {} of them on trained transformers; {} studies *reproduce*, {} *partly*, "
     words = (words + "{} do not, {} tests none, {} wait").format(judged, networks, *counts)
     assert words in readme and sum(counts) == studies
+
+
+def test_a_study_that_tests_no_claim_judges_none():
+    text = lab_page.page([record("chosen", verdicts.NO_CLAIM, (1,)), *FOUND[1:]])
+    assert "**1 of 41 claims judged**, 1 of them on trained" in text and "1 *tests no claim*" in text
 
 
 def test_every_claim_has_a_row_and_its_studies():
