@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from entropy_rl.lab import forecast
 from entropy_rl.lab.runs import Run
 from entropy_rl.lab.verdicts import Bar, Estimate, Figure, Results, estimate
@@ -40,12 +42,15 @@ def part(name: str) -> Figure:
 
 
 def over(arms: Sequence[str], figure: Figure) -> Callable[[Results], Estimate]:
-    """The mean over all runs of some arms; nothing while one of them has none."""
+    """The mean over seeds; of each, that of some arms, since arms of one seed share base and prompts.
+
+    Nothing while one of the arms has no run.
+    """
 
     def measured(results: Results) -> Estimate:
-        if not all(results.of(arm) for arm in arms):
-            return Estimate()
-        return estimate(figure(run) for arm in arms for run in results.of(arm))
+        found = [results.values(arm, figure) for arm in arms]
+        keys = set.intersection(*(set(values) for values in found))
+        return estimate(float(np.mean([values[key] for values in found])) for key in sorted(keys))
 
     return measured
 

@@ -107,8 +107,3 @@ FIGURES = (
     ("share of steps saturated", SATURATED),
     ("validation pass@1 given back", given_back),
 )
-
-
-def best(arms: tuple[str, ...], results: Results, figure: Figure) -> str:
-    """The arm whose mean of a figure is highest: a setting tuned on validation."""
-    return max(arms, key=lambda arm: np.nan_to_num(results.mean(arm, figure).mean, nan=-np.inf))

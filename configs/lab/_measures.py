@@ -10,7 +10,7 @@ from scipy import stats
 
 from entropy_rl.lab import budget, fits, rivals, verdicts
 from entropy_rl.lab.runs import Run
-from entropy_rl.lab.verdicts import Estimate, Figure, Results
+from entropy_rl.lab.verdicts import Bar, Estimate, Figure, Results
 
 ENTROPY, REWARD = "entropy/token_mean", "reward/mean"
 PASS_1, PASS_16 = verdicts.test("pass@1"), verdicts.test("pass@16")
@@ -89,13 +89,64 @@ def pooled_r2(results: Results, arms: Sequence[str]) -> float:
     return float(1 - (left**2).sum() / ((rewards - rewards.mean()) ** 2).sum())
 
 
-def steps_to(metric: str, level: float) -> Figure:
-    """The first step at which a metric, smoothed over 7 steps, reaches a level; infinite if it never does."""
+def at_step(metric: str, step: int) -> Figure:
+    """A metric at one step; nan where it was not measured there."""
 
     def figure(run: Run) -> float:
         steps, values = run.series(metric)
-        reached = steps[fits.smooth(values) >= level] if len(steps) else steps
-        return float(reached[0]) if len(reached) else math.inf
+        here = values[steps == step]
+        return float(here[0]) if len(here) else math.nan
+
+    return figure
+
+
+def by_budget(arms: Sequence[str], other: str, budgets: Sequence[int]) -> tuple[Bar, ...]:
+    """What each arm has over another where the run would have ended after fewer steps; told.
+
+    A run that is cut is the run with that budget, as long as nothing in its config reads the number of steps.
+    """
+    return tuple(
+        Bar(f"validation {key} after {step} steps, {arm} - {other}",
+            difference(arm, other, at_step(f"validation/{key}", step)), decisive=False)
+        for step in budgets for arm in arms for key in ("pass@1", "pass@16")
+    )  # fmt: skip
+
+
+def best(arms: Sequence[str], results: Results, figure: Figure) -> str:
+    """The arm whose mean of a figure is highest: a setting tuned on validation."""
+    return max(arms, key=lambda arm: np.nan_to_num(results.mean(arm, figure).mean, nan=-np.inf))
+
+
+def of_the_best(
+    ours: Sequence[str], theirs: Sequence[str], score: Figure, figure: Figure
+) -> Callable[[Results], Estimate]:
+    """The best of some arms less the best of others, each run compared in the two that the other runs choose.
+
+    The arms of a base and seed are chosen by the mean score of all other bases and seeds: validation and test are
+    measured on the same policies, so a choice that had seen the run itself would carry its luck into the test.
+    """
+
+    def measured(results: Results) -> Estimate:
+        keys = set.intersection(*(set(results.runs.get(arm, {})) for arm in (*ours, *theirs)))
+        gaps = []
+        for key in sorted(keys) if len(keys) > 1 else ():
+            others = results.without(key)
+            one, other = best(ours, others, score), best(theirs, others, score)
+            gaps.append(results.values(one, figure)[key] - results.values(other, figure)[key])
+        return verdicts.estimate(gaps)
+
+    return measured
+
+
+def steps_to(metric: str, level: float) -> Figure:
+    """The first step at which a metric, smoothed over 7 steps, reaches a level; twice the run if it never does."""
+
+    def figure(run: Run) -> float:
+        steps, values = run.series(metric)
+        if not len(steps):
+            return math.nan
+        reached = steps[fits.smooth(values) >= level]
+        return float(reached[0] if len(reached) else 2 * steps[-1])
 
     return figure
 

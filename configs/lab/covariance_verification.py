@@ -43,7 +43,7 @@ def get_study() -> Study:
         rows=(11, 12, 14),
         note="The covariance is the one that public code logs, of sampled tokens: a proxy. Published: the two curves "
         "'match'; a probe here found a correlation of .41 to .60, and the lab expects .3 to .7: "
-        "that it is only a proxy, row 11, is the upper end.",
+        "that it is only a proxy, row 11, is the upper end, which was added after the runs.",
         bars=(
             Bar("share of steps with a positive covariance", mean("GRPO", positive), low=0.95),
             Bar("98 % quantile of the covariance / its mean", mean("GRPO", tail), low=20.0),

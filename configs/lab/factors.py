@@ -6,11 +6,9 @@ Run:  python -m entropy_rl.experiment --config=configs/lab/factors.py --workdir=
 import dataclasses
 from collections.abc import Callable
 
-import numpy as np
-
 from configs import countdown_cispo, countdown_grpo, countdown_w_reinforce
 from configs.lab import _easy
-from configs.lab._measures import PASS_1, PASS_16, TEST_ENTROPY
+from configs.lab._measures import PASS_1, PASS_16, TEST_ENTROPY, of_the_best
 from entropy_rl.advantages.signed import Signed
 from entropy_rl.config import Config
 from entropy_rl.controls.kl_cov import KlCov
@@ -52,17 +50,9 @@ def effect(factor: int, figure: Figure) -> Callable[[Results], Estimate]:
     return measured
 
 
-def best_lead(results: Results) -> Estimate:
-    """pass@16 on the test of the best combination less that of the best single control, each best on validation."""
-    means = {cell: results.mean(label(cell), CHOICE).mean for cell in CELLS}
-    if not np.isfinite(list(means.values())).all():
-        return Estimate()
-    single, several = (max((cell for cell in CELLS if (sum(cell) > 1) == many and sum(cell)), key=means.__getitem__)
-                       for many in (False, True))  # fmt: skip
-    return results.difference(label(several), label(single), PASS_16)
-
-
 def get_study() -> Study:
+    single, several = ([label(cell) for cell in CELLS if sum(cell) in many] for many in ((1,), (2, 3)))
+    lead = of_the_best(several, single, CHOICE, PASS_16)  # each best on validation
     return Study(
         name="factors",
         claim="controls that lift rare tokens, restrain extreme ones and weigh successes less can be combined, and the "
@@ -70,7 +60,7 @@ def get_study() -> Study:
         source="ours; nobody has published the grid",
         rows=(41,),
         bars=(
-            Bar("test pass@16, best combination - best single control", best_lead, low=0.0, whole=True),
+            Bar("test pass@16, best combination - best single control", lead, low=0.0, whole=True),
             *(
                 Bar(f"effect of {name} on {what}", effect(factor, figure), decisive=False)
                 for factor, name in enumerate(NAMES)

@@ -57,8 +57,8 @@ def get_study() -> Study:
         "32B, mean of seven benchmarks",
         source="Cui et al. 2025, https://arxiv.org/abs/2505.22617",
         rows=(17,),
-        note="Written arithmetic, 104 thousand parameters, 1,600 steps; pass@16 beside pass@1. Bars of the embedded "
-        "scale, from one probe: GRPO .39 / .43, Clip-Cov .44 / .52.",
+        note="Countdown with three or four numbers, 104 thousand parameters, 1,600 steps; pass@16 beside pass@1. A "
+        "probe expected .39 / .43 of GRPO and .44 / .52 of Clip-Cov; the bars ask for differences.",
         bars=(*bars("Clip-Cov"), *bars("KL-Cov")),
         arms=(
             Arm("GRPO", _hard.grpo(RATE)),

@@ -34,9 +34,10 @@ def get_study() -> Study:
         source=_easy.PAPER,
         rows=(6,),
         note="Dr.GRPO in the place of PRIME. PPO, whose preset is configs/countdown_ppo.py, is not among the runs. "
-        "Three seeds find large differences only: an interval that holds 0 is no proof that there is none.",
+        "Three seeds find large differences only: an interval that holds 0 is no proof that there is none. The bar of "
+        "one law is the lab's .95 again; the runs were first judged at .85, which they meet.",
         bars=(
-            Bar("R² of one law through all runs", pooled, low=0.85),
+            Bar("R² of one law through all runs", pooled, low=0.95),
             Bar("R² lost by one law instead of one each", lost, high=0.05),
             Bar("algorithms whose a is GRPO's within the interval", share(OTHERS, same(coefficient("a"))), low=1.0),
             Bar("algorithms whose b is GRPO's within the interval", share(OTHERS, same(coefficient("b"))), low=1.0),

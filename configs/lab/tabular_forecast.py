@@ -17,7 +17,8 @@ def get_study() -> Study:
         rows=(5,),
         note="The forecaster's constants were chosen on networks and on GRPO in tables that these arms share, and are "
         "judged on the other signs of the advantage; some of these may have been among the runs that constants were "
-        "tried on by hand, so this is no clean test: forecast is. Ours forecasts entropy too.",
+        "tried on by hand, so this is no clean test: forecast is. Ours forecasts entropy too. Whole intervals were "
+        "asked for after the runs, and the arms of a seed count as one since then.",
         bars=_forecast.bars(JUDGED),
         arms=tabular_signs.get_study().arms,
         figures=_forecast.FIGURES,

@@ -39,7 +39,8 @@ def get_study() -> Study:
         claim="a and b do depend on interventions in the entropy: a controlled run has another law",
         source="ours",
         rows=(7,),
-        note="400 steps, the algorithms of tabular_algorithms. Intervals are widened for looking at three ceilings.",
+        note="400 steps, the algorithms of tabular_algorithms. Intervals are widened for looking at three ceilings, "
+        "which was done after the runs.",
         bars=(
             Bar("1 if R² drops by .05 or a ceiling differs beyond its interval", either, low=1.0),
             Bar("R² through algorithms - through algorithms and interventions", drop, decisive=False),

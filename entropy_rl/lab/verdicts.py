@@ -14,6 +14,7 @@ from entropy_rl.lab.runs import Run, number
 LEVEL = 0.95  # probability inside an interval
 REPRODUCES, PARTLY, FAILS, NOT_RUN = "reproduces", "partly", "does not reproduce", "not run"
 NO_CLAIM = "tests no claim"  # nor does it count as one that reproduces
+NOT_MEASURED = "not measured"  # every run is there, and one of its figures is not
 
 Key = tuple[int, int]  # base and seed: runs that share it are paired
 Figure = Callable[[Run], float]  # one number of a run
@@ -43,6 +44,10 @@ class Results:
     def values(self, arm: str, figure: Figure) -> dict[Key, float]:
         """A figure of each finished run of an arm."""
         return {key: figure(run) for key, run in sorted(self.runs.get(arm, {}).items())}
+
+    def without(self, key: Key) -> Results:
+        """All but the runs of one base and seed."""
+        return Results({arm: {at: run for at, run in runs.items() if at != key} for arm, runs in self.runs.items()})
 
     def mean(self, arm: str, figure: Figure) -> Estimate:
         """Of a figure over the finished runs of an arm."""
@@ -116,18 +121,17 @@ class Check:
         return bool(self.found.high < self.bar.low or self.found.low > self.bar.high)
 
 
-def verdict(checks: Sequence[Check], complete: bool = False) -> str:
-    """One word of the decisive bars: all met, some, none; "tests no claim" if there is none of them.
+def verdict(checks: Sequence[Check], failed: bool = False) -> str:
+    """One word of the decisive bars when all runs are there: all met, some, none; "tests no claim" if there is none.
 
     Args:
-      complete: every run came to its end, be it a bad one. What cannot be measured even so counts as missed; while
-        runs are missing it makes the verdict "not run".
+      failed: a run came to a bad end: what cannot be measured counts as missed, and is "not measured" otherwise.
     """
     decisive = [check.met for check in checks if check.bar.decisive]
     if not decisive:
         return NO_CLAIM
-    if None in decisive and not complete:
-        return NOT_RUN
+    if None in decisive and not failed:
+        return NOT_MEASURED
     return REPRODUCES if all(decisive) else PARTLY if any(decisive) else FAILS
 
 

@@ -18,8 +18,8 @@ UNKNOWN = "not recorded"
 def record(study: Study, results: Results) -> dict[str, Any]:
     """Everything that the page of the lab says of a study, as plain values.
 
-    While runs are missing the verdict is "not run": the figures so far are there, and are not judged. The same if all
-    runs are there and one of their figures is not, unless a run came to a bad end: that misses its bars.
+    While runs are missing the verdict is "not run": the figures so far are there, and are not judged. If all runs are
+    there and a figure that is asked for is not, it is "not measured", unless a run came to a bad end: that misses.
     """
     planned = list(study.planned())
     finished = sum(len(runs) for runs in results.runs.values())

@@ -63,6 +63,18 @@ def test_the_readme_opens_with_what_the_headline_study_found_so_far():
     assert lab_page.headline(record("headline", verdicts.NOT_RUN, (17,), finished=0)) == ""
 
 
+def test_the_map_of_budgets_has_a_line_for_each_and_a_column_for_each_difference():
+    study = presets.load_study("where_control_does_not_pay")
+    found = study_results.record(study, Results({arm.name: {} for arm in study.arms}))
+    assert lab_page.by_budget([found]) == ""
+    for place, bar in enumerate(bar for bar in found["bars"] if " after " in bar["figure"]):
+        bar["found"] = {"mean": place / 100, "low": None, "high": None, "n": 3}
+    text = lab_page.by_budget([found | {"runs": found["runs"] | {"finished": 9}}, *FOUND])
+    assert "| pairs | pass@1, Clip-Cov - GRPO | pass@16, Clip-Cov - GRPO | pass@1, KL-Cov - GRPO |" in text
+    assert "| easy, three numbers: 80 steps | 3 | 0.000 | 0.010 | 0.020 | 0.030 |" in text
+    assert "| easy, three numbers: 240 steps | 3 | 0.080 | 0.090 | 0.100 | 0.110 |" in text
+
+
 def test_the_readme_counts_as_the_page_does():
     page = " ".join(lab_page.PAGE.read_text().split())
     readme = " ".join((lab_page.ROOT / "README.md").read_text().split())

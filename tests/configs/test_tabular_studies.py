@@ -24,6 +24,7 @@ from entropy_rl.lab import verdicts
 from entropy_rl.lab.runs import Run
 from entropy_rl.lab.verdicts import Estimate, Results
 from entropy_rl.presets import load_study
+from entropy_rl.training import study_results
 
 NAMES = sorted(path.stem for path in pathlib.Path(_tabular.__file__).parent.glob("tabular_*.py"))
 
@@ -63,8 +64,8 @@ def test_settings_of_one_name_are_one_setting_in_all_studies():
 def test_an_exact_study_without_runs_is_not_run():
     for name in NAMES:
         study = load_study(name)
-        checks = [bar.check(Results({arm.name: {} for arm in study.arms})) for bar in study.bars]
-        assert verdicts.verdict(checks) == verdicts.NOT_RUN
+        found = study_results.record(study, Results({arm.name: {} for arm in study.arms}))
+        assert found["verdict"] == verdicts.NOT_RUN and not any(bar["met"] for bar in found["bars"])
 
 
 def test_a_figure_at_equal_scores_is_read_between_the_steps():

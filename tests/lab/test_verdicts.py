@@ -87,7 +87,7 @@ def test_a_bar_is_met_by_the_mean_or_by_the_whole_interval(found, whole, met, cl
         ((1.0, 1.0), "reproduces"),
         ((1.0, -1.0), "partly"),
         ((-1.0, -1.0), "does not reproduce"),
-        ((1.0, math.nan), "not run"),
+        ((1.0, math.nan), "not measured"),
         ((), "tests no claim"),
     ],
 )

@@ -199,7 +199,7 @@ def test_a_figure_that_no_run_has_is_not_judged_as_missed(tmp_path):
     asked = example(bars=(*example().bars, bar))
     studies.run_study(asked, str(tmp_path))
     found = study_results.record(asked, studies.results(asked, str(tmp_path)))
-    assert found["runs"]["finished"] == found["runs"]["planned"] and found["verdict"] == "not run"
+    assert found["runs"]["finished"] == found["runs"]["planned"] and found["verdict"] == "not measured"
 
 
 def test_finished_runs_are_sampled_at_other_temperatures_once(tmp_path, monkeypatch):
