@@ -50,9 +50,11 @@ def main(argv: Sequence[str]) -> None:
 
 
 def _make(study: Study) -> None:
-    from entropy_rl.parallel import compilation  # after the flags, so that --help and a misspelt arm answer at once
+    # After the flags, so that --help and a misspelt arm answer at once.
+    from entropy_rl.parallel import allocator, compilation
     from entropy_rl.training import interrupts, memory, studies
 
+    allocator.keep_freed_memory()
     compilation.keep_programs()
     choice = studies.Choice(_arms(study), [_whole(seed) for seed in _SEEDS.value], _shard())
     try:

@@ -52,9 +52,10 @@ def main(argv: Sequence[str]) -> None:
 def _train(config: Config, workdir: str) -> None:
     import jax  # after the flags, so that --help and a misspelt field answer at once
 
-    from entropy_rl.parallel import compilation, distributed
+    from entropy_rl.parallel import allocator, compilation, distributed
     from entropy_rl.training import interrupts
 
+    allocator.keep_freed_memory()
     compilation.keep_programs()
     hosts = distributed.Hosts(_COORDINATOR.value, _PROCESSES.value, _PROCESS_ID.value, _JOIN_SECONDS.value)
     with distributed.joined(hosts, orderly=(0, interrupts.EXIT_CODE)):

@@ -1,0 +1,46 @@
+"""Freed memory stays with the process. In processes of their own: a heap cannot be set back."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import resource, sys
+import numpy as np
+from entropy_rl.parallel import allocator
+kept = allocator.keep_freed_memory()
+for _ in range(20):
+    np.ones(8 << 20)  # 64 MiB
+faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    np.ones(8 << 20)
+print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults, "jax" in sys.modules)
+"""
+
+
+def measured(**changes: str) -> tuple[bool, int]:
+    """Whether it was done, and page faults of 20 blocks of 64 MiB."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    environment = kept | {"JAX_PLATFORMS": "cpu", "NUMPY_MADVISE_HUGEPAGE": "0"} | changes
+    done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=True)
+    words = done.stdout.split()
+    assert words[2] == "False"  # it must come before JAX's threads
+    return words[0] == "True", int(words[1])
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's heap is told")
+def test_large_blocks_are_found_again():
+    kept, faults = measured()
+    assert kept and faults < 1000
+    # 20 blocks of 16,384 pages each, where nobody tells it or where the user has said something.
+    kept, faults = measured(MALLOC_ARENA_MAX="2")
+    assert not kept and faults > 100_000
+
+
+def test_machines_with_accelerators_are_left_alone():
+    assert not measured(JAX_PLATFORMS="cuda,cpu")[0]
