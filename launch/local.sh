@@ -89,7 +89,7 @@ set_up run
 trap 'stop 143' TERM
 trap 'stop 130' INT
 
-if [[ $HARDWARE == cpu && $workdir != *://* ]] && (($(nproc) > 1)) && { taskset -c 0 true && taskset -c 1 true; } 2>/dev/null; then
+if [[ $HARDWARE == cpu && $workdir != *://* ]] && (($(nproc 2>/dev/null || echo 1) > 1)) && { taskset -c 0 true && taskset -c 1 true; } 2>/dev/null; then
     side_by_side
 else
     one_after_the_other

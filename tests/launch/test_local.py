@@ -29,6 +29,13 @@ def test_both_arms_are_trained_and_reported(machine, cores):
     )
 
 
+def test_a_machine_that_cannot_count_its_cores_is_taken_for_one_core(machine):
+    (machine.tools / "nproc").unlink()  # macOS has none
+    result = machine.run("bash launch/local.sh")
+    assert result.returncode == 0 and "nproc" not in result.stderr and "beside" not in result.stderr
+    assert len(ran(machine)) == 3
+
+
 @pytest.mark.parametrize("flag", ["--workdir={}/out/", "--workdir {}/out"])
 def test_the_folder_and_further_flags_are_passed_on(machine, flag, tmp_path):
     result = machine.run(f"bash launch/local.sh {flag.format(tmp_path)} -- --set steps=5 --set 'name=a b'")
