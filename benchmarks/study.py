@@ -1,6 +1,8 @@
 """A table over seeds of finished runs: what README.md and benchmarks/results/ hold.
 
 Run:  python benchmarks/study.py runs/countdown_* --output=benchmarks/results/countdown.json
+
+Of what is named, all that is no finished run (warm starts, reports, logs) is passed over, and said.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from absl import app, flags
+from etils import epath
 
 from entropy_rl.lab import budget, law
 from entropy_rl.lab.runs import Run, read_run
@@ -28,14 +31,14 @@ COLUMNS = {
     "entropy left": "{:.0%}",
     "R² of the law": "{:.2f}",
 }
+NEEDED = ("pass@1", "pass@4", "pass@16", "maj@16", "entropy")  # of a run's test
 
 
 def main(argv: Sequence[str]) -> None:
     if len(argv) < 2:
         raise app.UsageError("name at least one finished run")
-    runs = [read_run(path) for path in argv[1:]]
     by_name = collections.defaultdict(list)
-    for run in runs:
+    for run in finished(argv[1:]):
         by_name[run.name].append(figures(run))
     sys.stdout.write(table(by_name) + "\n")
     if _OUTPUT.value:
@@ -43,11 +46,36 @@ def main(argv: Sequence[str]) -> None:
         pathlib.Path(_OUTPUT.value).write_text(json.dumps(record, indent=1) + "\n")
 
 
+def finished(paths: Sequence[str]) -> list[Run]:
+    """The finished runs among what is named; says what it passes over.
+
+    Raises:
+      app.UsageError: if something named does not exist, or nothing is a finished run.
+    """
+    runs: list[Run] = []
+    for path in paths:
+        try:
+            run = read_run(path)
+        except ValueError as error:
+            if not epath.Path(path).exists():
+                raise app.UsageError(str(error)) from error
+            sys.stderr.write(f"passed over: {error}\n")
+            continue
+        lacking = [name for name in NEEDED if name not in run.summary.get("test", {})]
+        if "test" not in run.summary:
+            sys.stderr.write(f"passed over: {path} has no test figures: the run is not finished\n")
+        elif lacking:
+            sys.stderr.write(f"passed over: {path} was tested without {', '.join(lacking)}\n")
+        else:
+            runs.append(run)
+    if not runs:
+        raise app.UsageError("none of these is a finished run; name the --workdir of at least one")
+    return runs
+
+
 def figures(run: Run) -> dict[str, Any]:
     """Test figures of a finished run, its entropy law on smoothed training points, and where it came from."""
     summary = run.summary
-    if "test" not in summary:
-        raise app.UsageError(f"{run.path} has no test figures: the run is not finished")
     steps, entropies, rewards = run.table("entropy/token_mean", "reward/mean")
     fit = law.fit_law(law.smooth(entropies), law.smooth(rewards))
     shares = budget.budget(steps, entropies, rewards)
