@@ -21,10 +21,11 @@ def code(notebook: dict[str, Any]) -> list[str]:
 def run(sources: list[str]) -> list[Any]:
     """The value of the last expression of each cell, None where it ends with something else."""
     names: dict[str, Any] = {"__name__": "__main__"}
-    return [_run(source, names, f"cell {place}") for place, source in enumerate(sources, 1)]
+    return [value(source, names, f"cell {place}") for place, source in enumerate(sources, 1)]
 
 
-def _run(source: str, names: dict[str, Any], place: str) -> Any:
+def value(source: str, names: dict[str, Any], place: str) -> Any:
+    """The value of the last expression of one cell."""
     tree = ast.parse(source, place)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     exec(compile(tree, place, "exec"), names)

@@ -2,7 +2,13 @@
 
 import html
 import json
+import os
+import pathlib
 import re
+import shutil
+import subprocess
+import sys
+import types
 
 import pytest
 
@@ -60,6 +66,34 @@ def test_a_notebook_runs_whole_and_a_second_time_trains_nothing(name, tmp_path, 
     assert stamps
     cells.run(sources)  # as after a disconnect: what has ended is left as it is
     assert stamps == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("metrics.jsonl")}
+
+
+def test_an_export_that_was_cut_off_passes_for_none_and_more_steps_make_another(tmp_path, monkeypatch):
+    (source,) = [text for text in cells.code(cells.read("your_own_model_and_reward")) if "entropy_rl.convert" in text]
+    files = ["config.json"]
+
+    def convert(command: list[str], check: bool, env: dict[str, str]) -> None:
+        assert check and env["JAX_PLATFORMS"] == "cpu" and env["PATH"]  # the kernel holds the accelerator
+        folder = pathlib.Path(command[-1].removeprefix("--out="))
+        folder.mkdir()  # as the command, which refuses a folder that holds something
+        (folder / files[0]).touch()
+        if files[0] == "part":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess, "run", convert)
+
+    def shown(steps: int) -> list[str]:
+        run = types.SimpleNamespace(summary={"steps": steps})
+        names = {"WORKDIR": str(tmp_path), "run": run, "os": os, "pathlib": pathlib, "shutil": shutil, "sys": sys}
+        return cells.value(source, names | {"subprocess": subprocess}, "export")
+
+    files[0] = "part"
+    with pytest.raises(KeyboardInterrupt):
+        shown(2)
+    files[0] = "config.json"
+    assert shown(2) == ["config.json"]
+    files[0] = "again"
+    assert shown(2) == ["config.json"] and shown(4) == ["again"]
 
 
 @pytest.mark.parametrize("name", NAMES)
