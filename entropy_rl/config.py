@@ -169,14 +169,19 @@ class Config:
         ):
             if part is not None and hasattr(part, "validate"):  # a method without numbers has nothing to check
                 part.validate()
-        config._validate_batches(devices)
+        config.validate_batches(devices)
         config._validate_requirements()
         compatibility.check_learner(config)
         compatibility.check_loops(config)
         if data:
             config._validate_task()
 
-    def _validate_batches(self, devices: int) -> None:
+    def validate_batches(self, devices: int) -> None:
+        """Checks that prompts split into mini-batches, micro-batches and pieces, and those over the devices.
+
+        Raises:
+          ValueError: if one does not.
+        """
         prompts, update = self.rollout.prompts, self.update
         if prompts % update.mini_batches:
             raise ValueError(

@@ -34,13 +34,17 @@ _PROFILE = flags.DEFINE_string(
     "profile", "", "Steps to trace with XProf, FIRST:LAST, into the workdir's folder profile."
 )
 _PRINT_CONFIG = flags.DEFINE_bool("print_config", False, "Print the resolved config and leave.")
+_DEVICES = flags.DEFINE_integer("devices", None, "Look whether the batches split over so many devices, and leave.")
 
 
 def main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments {argv[1:]}; a field is changed with --set path=value")
     with mistakes.explained():
-        config = overrides.apply_overrides(presets.load_config(_CONFIG.value), _SET.value).resolved()
+        config = overrides.apply_overrides(presets.load_config(_CONFIG.value), _SET.value)
+        if _DEVICES.value is not None:
+            return config.validate_batches(_DEVICES.value)  # not resolved: needs no network
+        config = config.resolved()
         if _PRINT_CONFIG.value:
             sys.stdout.write(overrides.describe(config) + "\n")
             return

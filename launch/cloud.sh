@@ -136,6 +136,15 @@ check() {
     [[ -z ${!1} || ${!1} =~ ^($2)$ ]] || die "$1 is '${!1}' in $SETTINGS; it must be $3"
 }
 
+# The chips of one slice, by its name.
+chips_named() {
+    local size=${ACCELERATOR_TYPE##*-}
+    case $ACCELERATOR_TYPE in
+        v2-* | v3-* | v4-* | v5p-*) printf '%s' $((size / 2)) ;; # these are sized in cores, two a chip
+        *) printf '%s' "$size" ;;
+    esac
+}
+
 # Its arguments as a shell would take them back.
 quoted() {
     local word text="" quote="'\\''"

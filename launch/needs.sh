@@ -5,6 +5,7 @@
 #     find_config          CONFIG, CONFIG_FILE: of the ARGUMENTS; refuses those without
 #     declared PATTERN     FOUND, FOUND_IN: the first match in the config, or else in a preset that it derives from
 #     require_slice TYPE   that a config made for one slice (--topology=...) gets it
+#     require_fit DEVICES  that the training's words are right and its batches split over so many devices
 #     require_data         that the datasets to prepare (entropy_rl.data prepare ...) are in DATA_DIR
 #
 # What only a preset behind the config says is no more than a hint, for the config may have changed it.
@@ -79,6 +80,19 @@ require_slice() {
     # Who lays out the mesh anew means another machine.
     if [[ " ${ARGUMENTS[*]}" == *[\ =]mesh[.=]* ]]; then return; fi
     refuse "$FOUND_IN is made for one slice $slice and would get $NUM_SLICES x $offered; set ACCELERATOR_TYPE=$wanted, RUNTIME_VERSION=$(runtime_for "$generation"), NUM_SLICES=1 and a ZONE that has it (gcloud compute tpus locations list), or take a config of another slice"
+}
+
+# Asked of the package itself, so only where it is installed here: by launch/local.sh, or in the present environment.
+require_fit() {
+    local devices=$1 interpreter=python3 answer
+    if [[ -x $PYTHON ]]; then interpreter=$PYTHON; fi
+    if answer=$(JAX_PLATFORMS=cpu "$interpreter" -m entropy_rl.train "${ARGUMENTS[@]}" "--devices=$devices" 2>&1); then return; fi
+    case $answer in
+        *Traceback* | *"No module named"* | *"command not found"*)
+            say "the package is not installed here, so whether $CONFIG splits over $devices devices was not looked at"
+            ;;
+        *) die "$CONFIG on $devices devices: $(grep -Ev '^ *$|^Pass --helpshort' <<<"$answer" | tail -n 1)" ;;
+    esac
 }
 
 require_data() {

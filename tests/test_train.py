@@ -56,6 +56,16 @@ def test_the_resolved_config_is_printed_as_the_expression_that_makes_it(capsys):
     assert printed.startswith("Config(") and "steps=7," in printed and "vocab_size=39," in printed
 
 
+def test_batches_are_held_to_a_number_of_devices_before_there_are_any():
+    flags.FLAGS.mark_as_parsed()
+    for devices, changes in ((16, []), (64, ["update.mini_batches=1"]), (64, ["rollout.prompts=256"])):
+        with flagsaver.flagsaver(config="countdown_grpo", workdir=None, set=changes, devices=devices):
+            train.main(["train"])
+    refused = pytest.raises(app.UsageError, match="a micro-batch of 16 prompts does not split over 32 devices")
+    with refused, flagsaver.flagsaver(config="countdown_grpo", workdir=None, set=[], devices=32):
+        train.main(["train"])
+
+
 def test_our_own_sentence_is_a_usage_error_and_a_defect_is_not():
     with pytest.raises(app.UsageError, match="steps is 0"), mistakes.explained():
         Config(steps=0).validate()

@@ -30,10 +30,28 @@ product() {
     printf '%s' $((${1//x/*}))
 }
 
+# What a dry run supposes of the pool: the slice that ACCELERATOR_TYPE names, on hosts of four chips.
+supposed_pool() {
+    local chips machine shapes="1x1 2x2 2x4 4x4 4x8 8x8 8x16 16x16" shape spot=False
+    chips=$(chips_named)
+    case $ACCELERATOR_TYPE in
+        v5litepod-*) machine=ct5lp-hightpu ;;
+        v6e-*) machine=ct6e-standard ;;
+        v5p-*) machine=ct5p-hightpu ;;
+        *) machine=ct4p-hightpu ;;
+    esac
+    case $ACCELERATOR_TYPE in
+        v4-* | v5p-*) shapes="2x2x1 2x2x2 2x2x4 2x4x4 4x4x4 4x4x8 4x8x8 8x8x8 8x8x16 8x16x16" ;;
+    esac
+    for shape in $shapes; do (($(product "$shape") < chips)) || break; done
+    if [[ $PROVISIONING == spot ]]; then spot=True; fi
+    printf '%s-%st|%s|%s' "$machine" $((chips < 4 ? chips : 4)) "$shape" "$spot"
+}
+
 # A machine type such as ct5lp-hightpu-4t has four chips. A pool of single hosts has no topology of its own.
 read_pool() {
     local answer machine spot
-    ask answer "ct5lp-hightpu-4t|4x4|True" gcloud container node-pools describe "$NODE_POOL" "--cluster=$CLUSTER" \
+    ask answer "$(supposed_pool)" gcloud container node-pools describe "$NODE_POOL" "--cluster=$CLUSTER" \
         "--location=$CLUSTER_LOCATION" "--project=$PROJECT_ID" \
         "--format=value[separator='|'](config.machineType,placementPolicy.tpuTopology,config.spot)" ||
         fail "asking for the node pool $NODE_POOL"
@@ -95,6 +113,7 @@ prepare() {
     check_secrets
     read_pool
     require_slice "$(accelerator_type "$FAMILY" "$CHIPS")"
+    require_fit $((CHIPS * NUM_SLICES))
 }
 
 # kubectl reads the values from the file; none is on a command line.

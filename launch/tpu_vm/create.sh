@@ -2,9 +2,9 @@
 # Asks for the machine of the settings (a queued resource) and waits until it is there. One that is there already is
 # left alone.
 #
-#     bash launch/tpu_vm/create.sh [--config=...] [--dry_run] [--settings=FILE] [--no_wait] [--no_preflight]
+#     bash launch/tpu_vm/create.sh [--config=... [--set ...]] [--dry_run] [--settings=FILE] [--no_wait] [--no_preflight]
 #
-# With the config that will be trained, preflight.sh looks for what that needs too.
+# With the config that will be trained and its changes, preflight.sh looks for what that needs too.
 #
 # Exit status 75: the zone has none left; try again later.
 
@@ -12,15 +12,16 @@
 source "$(dirname "${BASH_SOURCE[0]}")/machine.sh"
 
 begin "$@"
-waiting=true preflight=true config=()
+waiting=true preflight=true training=()
 for argument in ${ARGUMENTS[@]+"${ARGUMENTS[@]}"}; do
     case $argument in
         --no_wait) waiting=false ;;
         --no_preflight) preflight=false ;;
-        --config=?*) config+=("$argument") ;;
-        *) die "unexpected $argument; create.sh --help tells what it takes" ;;
+        *) training+=("$argument") ;;
     esac
 done
+[[ ${#training[@]} == 0 || " ${training[*]}" == *" --config"* ]] ||
+    die "unexpected ${training[*]}; create.sh --help tells what it takes"
 require "${REQUIRED[@]}"
 
 request() {
@@ -51,7 +52,7 @@ request() {
 if $preflight; then
     flags=("--settings=$SETTINGS" "--workdir=$WORKDIR")
     if $DRY_RUN; then flags+=(--dry_run); fi
-    bash launch/tpu_vm/preflight.sh "${flags[@]}" ${config[@]+"${config[@]}"}
+    bash launch/tpu_vm/preflight.sh "${flags[@]}" ${training[@]+"${training[@]}"}
 fi
 read_state ABSENT
 if [[ $STATE == ABSENT ]]; then

@@ -39,7 +39,7 @@ read_slices() {
             "${WHERE[@]}" "--format=value(tpu.nodeSpec[].nodeId.list(separator=' '))" || fail "asking for the slices"
     fi
     for slice in $SLICES; do
-        if ! ask answer "READY|2000-01-01T00:00:00Z|2x2|1" gcloud compute tpus tpu-vm describe "$slice" "${WHERE[@]}" \
+        if ! ask answer "READY|2000-01-01T00:00:00Z||$(hosts_named)" gcloud compute tpus tpu-vm describe "$slice" "${WHERE[@]}" \
             "--format=value[separator='|'](state,createTime,acceleratorConfig.topology,networkEndpoints.len())"; then
             [[ $(kind_of_error) == absent ]] || fail "asking for the state of $slice"
             answer="ABSENT|||0"
@@ -56,15 +56,22 @@ read_slices() {
 
 # 4x4 is 16 chips, 2x2x2 is 8. A machine that does not tell its topology is as large as its name says.
 chips_of() {
-    local topology=$1 cores=${ACCELERATOR_TYPE##*-}
+    local topology=$1
     if [[ $topology =~ ^[0-9]+(x[0-9]+)+$ ]]; then
         printf '%s' $((${topology//x/*}))
     else
-        case $ACCELERATOR_TYPE in
-            v2-* | v3-* | v4-* | v5p-*) printf '%s' $((cores / 2)) ;; # these are sized in cores, two a chip
-            *) printf '%s' "$cores" ;;
-        esac
+        chips_named
     fi
+}
+
+# The hosts of one slice, as far as its name tells: four chips each, but for the single hosts of v5e and v6e with eight.
+hosts_named() {
+    local chips
+    chips=$(chips_named)
+    case $ACCELERATOR_TYPE in
+        v5litepod-8 | v6e-8) printf 1 ;;
+        *) printf '%s' $(((chips + 3) / 4)) ;;
+    esac
 }
 
 all_ready() {

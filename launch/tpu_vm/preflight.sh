@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Looks for what would make a launch fail later, and changes nothing: gcloud and a login, the accelerator and the runtime
-# version in the zone, the bucket and its region, and the quota; of a config, the slice that it is made for and the data
-# that it trains on.
+# version in the zone, the bucket and its region, and the quota; of a config, the slice that it is made for, how its
+# batches split over the chips and the data that it trains on.
 #
 #     bash launch/tpu_vm/preflight.sh [--config=...] [--dry_run] [--settings=FILE]
 
@@ -94,8 +94,16 @@ check_quota() {
         if [[ -z $best ]] || ((limit > best)); then best=$limit; fi
     done <<<"$answer"
     if [[ -z $best || $PROVISIONING == reserved ]]; then return; fi
-    ((best >= $(chips_of "") * NUM_SLICES)) ||
-        die "the quota for $ACCELERATOR_TYPE ($PROVISIONING) in $ZONE is $best and $NUM_SLICES slice(s) need $(($(chips_of "") * NUM_SLICES)) chips; ask for more or take a smaller ACCELERATOR_TYPE"
+    ((best >= $(chips_named) * NUM_SLICES)) ||
+        die "the quota for $ACCELERATOR_TYPE ($PROVISIONING) in $ZONE is $best and $NUM_SLICES slice(s) need $(($(chips_named) * NUM_SLICES)) chips; ask for more or take a smaller ACCELERATOR_TYPE"
+}
+
+# A core of v2 and v3 is a device of its own; from v4 on a chip is one.
+devices_named() {
+    case $ACCELERATOR_TYPE in
+        v2-* | v3-*) printf '%s' $((${ACCELERATOR_TYPE##*-} * NUM_SLICES)) ;;
+        *) printf '%s' $(($(chips_named) * NUM_SLICES)) ;;
+    esac
 }
 
 begin "$@"
@@ -105,6 +113,7 @@ require "${REQUIRED[@]}"
 if ((${#ARGUMENTS[@]})); then
     find_config
     require_slice "$ACCELERATOR_TYPE"
+    require_fit "$(devices_named)"
 fi
 check_account
 check_machine

@@ -56,6 +56,28 @@ def test_a_dry_run_prints_every_command_and_runs_none(cloud, name):
     check(result.stdout, name)
 
 
+@pytest.mark.parametrize(
+    ("accelerator", "slices", "hosts", "topology"),
+    [
+        ("v5litepod-8", 1, 1, "2x4"),  # on a cluster two machines of four chips
+        ("v5litepod-16", 1, 4, "4x4"),
+        ("v6e-32", 2, 16, "4x8"),
+        ("v5p-8", 1, 1, "2x2x1"),
+        ("v5p-128", 1, 16, "4x4x4"),
+        ("v4-16", 1, 2, "2x2x2"),
+        ("v6e-1", 1, 1, "1x1"),
+    ],
+)
+def test_a_dry_run_supposes_the_hosts_of_the_accelerator_type(cloud, accelerator, slices, hosts, topology):
+    cloud.settings |= CLUSTER | {"ACCELERATOR_TYPE": accelerator, "NUM_SLICES": str(slices), "PROVISIONING": ""}
+    result = cloud.script("tpu_vm/run.sh --config=c --dry_run")
+    assert result.stdout.rstrip().endswith(f"--processes={hosts}' --quiet"), result.stderr
+    result = cloud.script("gke/job.sh apply --config=c --dry_run")
+    on_cluster = 2 if accelerator == "v5litepod-8" else hosts
+    assert f'"--processes={on_cluster}"]' in result.stdout, result.stderr
+    assert f"gke-tpu-topology: {topology}\n" in result.stdout and "gke-spot" not in result.stdout
+
+
 def test_a_dry_run_of_several_slices_with_every_option(cloud):
     cloud.settings |= {
         "ACCELERATOR_TYPE": "v6e-16",

@@ -53,6 +53,44 @@ def test_who_lays_out_the_mesh_takes_what_machine_they_like(cloud, words):
     assert cloud.script(f"tpu_vm/preflight.sh --config=big {words.replace('mesh', 'smesh')}").returncode == 1
 
 
+# The package as it answers --devices; a real answer is in tests/test_train.py.
+PACKAGE = """#!/bin/bash
+[[ "$*" != *update.mini_batches=1* ]] || exit 0
+echo "asked $*" >>"$ASKED"
+printf 'Trains a run, or goes on with it.\n\na micro-batch of 16 prompts does not split over %s\n' "${*: -1}"
+exit 1
+"""
+
+
+@pytest.mark.parametrize("script", ["up.sh", "preflight.sh", "create.sh"])
+def test_batches_that_do_not_split_over_the_chips_are_refused(cloud, script):
+    cloud.settings |= {"ACCELERATOR_TYPE": "v5litepod-16", "NUM_SLICES": "2"}
+    cloud.tool("python3", PACKAGE)
+    result = cloud.script(f"tpu_vm/{script} --config=c --set steps=1")
+    assert result.returncode == 1
+    assert result.stderr.endswith("c on 32 devices: a micro-batch of 16 prompts does not split over --devices=32\n")
+    assert "asked -m entropy_rl.train --config=c --set steps=1 --devices=32" in cloud.asked.read_text()
+    assert not cloud.said("queued-resources create") and not cloud.said("ssh")
+
+
+@pytest.mark.parametrize(("accelerator", "devices"), [("v5p-16", 8), ("v3-8", 8), ("v6e-8", 8), ("v4-64", 32)])
+def test_devices_are_chips_but_for_the_cores_of_v2_and_v3(cloud, accelerator, devices):
+    cloud.settings["ACCELERATOR_TYPE"] = accelerator
+    cloud.tool("python3", PACKAGE)
+    assert f"c on {devices} devices: " in cloud.script("tpu_vm/preflight.sh --config=c").stderr
+
+
+def test_batches_that_split_and_a_package_that_is_not_here_let_the_launch_go_on(cloud):
+    result = cloud.script("tpu_vm/preflight.sh --config=c")
+    assert result.returncode == 0 and "whether c splits over 8 devices was not looked at" in result.stderr
+    cloud.tool("python3", "#!/bin/bash\necho Traceback >&2; echo ModuleNotFoundError: jax >&2; exit 1\n")
+    result = cloud.script("tpu_vm/preflight.sh --config=c")
+    assert result.returncode == 0 and "whether c splits over 8 devices was not looked at" in result.stderr
+    cloud.tool("python3", PACKAGE)
+    result = cloud.script("tpu_vm/create.sh --no_wait --config=c --set update.mini_batches=1")
+    assert result.returncode == 0 and "not looked at" not in result.stderr
+
+
 @pytest.mark.parametrize("script", ["up.sh", "preflight.sh", "create.sh", "run.sh"])
 def test_data_that_is_not_there_is_named_with_the_command_that_prepares_it(cloud, script):
     cloud.has_data("math500", "dapo_math_old")
@@ -105,6 +143,11 @@ def test_a_config_that_is_not_there_is_refused(cloud, script):
 def test_a_cluster_is_held_to_the_same(cloud):
     result = cloud.script("gke/job.sh apply --config=big")
     assert "configs/big.py is made for one slice v6e:4x4 and would get 1 x v5litepod-8" in result.stderr
+    cloud.tool("python3", PACKAGE)
+    result = cloud.script("gke/job.sh apply --config=read")
+    assert result.returncode == 1
+    assert "read on 8 devices: a micro-batch of 16 prompts does not split" in result.stderr
+    cloud.tool("python3", "#!/bin/bash\nexit 0\n")
     result = cloud.script("gke/job.sh apply --config=read")
     assert result.returncode == 1 and result.stderr.endswith(f"{PREPARE}\n")
     assert not cloud.said("kubectl")
