@@ -37,7 +37,7 @@ UNCLEAR = ", by its mean: the interval reaches over the bar"
 
 Record = dict[str, Any]
 
-INTRODUCTION = """# The lab: published claims, and what became of them here
+INTRODUCTION = """# The lab: 36 published claims and five of ours, and what became of them here
 
 Each study is a file in [configs/lab](../configs/lab): a claim, the arms and seeds that test it, and bars that were
 written before its runs. Runs are of the embedded tasks: Countdown with a policy of 104 thousand parameters, or a

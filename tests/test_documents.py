@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import importlib.util
 import pathlib
 import re
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.lab_rows import CLAIMS
 from entropy_rl import overrides
 from entropy_rl.config import Config
 from entropy_rl.presets import load_config, preset_names, study_names
@@ -53,6 +55,18 @@ def flags_of(module: str) -> set[str]:
     return set(re.findall(r'DEFINE_\w+\(\s*"(\w+)"', pathlib.Path(spec.origin).read_text())) | ABSL
 
 
+@functools.cache
+def valid_with(name: str, changes: tuple[str, ...]) -> None:
+    """That a preset takes these changes and is a run then, on the devices that it is made for.
+
+    Raises:
+      ValueError: if not.
+    """
+    made_for = re.search(r"Made for (\d+) devices", (REPOSITORY / "configs" / f"{name}.py").read_text())
+    config = overrides.apply_overrides(load_config(name), list(changes))
+    config.validate(devices=int(made_for[1]) if made_for else 1, data=False)
+
+
 def wrong_words(module: str, words: list[str]) -> list[str]:
     """Flags that the command does not have, and configs, tasks and fields that there are none of."""
     known, wrong = flags_of(module), []
@@ -70,10 +84,9 @@ def wrong_words(module: str, words: list[str]) -> list[str]:
         there = study_names() + ["all"] if module.endswith(".experiment") else preset_names()
         if config not in there and not OPEN.fullmatch(config) and not (REPOSITORY / config).is_file():
             wrong.append(f"there is no config {config}")
-    if (name := given.get("config", "")) in preset_names():
-        for change in changes:
-            if not OPEN.fullmatch(change.partition("=")[2]) and not change.startswith(("PATH", "path")):
-                overrides.apply_overrides(load_config(name), [change])
+    if (name := pathlib.Path(given.get("config", "")).stem) in preset_names():
+        told = [one for one in changes if not OPEN.fullmatch(one.partition("=")[2])]
+        valid_with(name, tuple(one for one in told if not one.startswith(("PATH", "path"))))
     tasks = given.get("tasks", "").split(",") if module.endswith(".evaluate") else []
     if module.endswith(".data") and words[:1] == ["prepare"]:
         tasks = [word for word in words[1:] if not word.startswith("--")]
@@ -128,8 +141,31 @@ def test_a_wrong_command_is_found(line: str, fault: str):
 def test_a_wrong_field_or_command_is_found():
     with pytest.raises(ValueError, match="stepz"):
         wrong_words("entropy_rl.train", ["--config=countdown_grpo", "--set", "stepz=3"])
+    with pytest.raises(ValueError, match="fraction"):
+        wrong_words("entropy_rl.train", ["--config=countdown_clip_cov", "--set", "loss.gates[0].fraction=0.02"])
     with pytest.raises((AssertionError, ModuleNotFoundError)):
         wrong_words("entropy_rl.trian", [])
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=names)
+def test_a_folder_of_a_document_is_that_of_one_run(path: pathlib.Path):
+    """A second config in it is refused."""
+    text = path.read_text()
+    runs = set(re.findall(r'run\(load_config\("(\w+)"\), workdir="([\w/]+)"\)', text))
+    for line in lines_of(text):
+        for module, words in commands(line):
+            given = dict(word[2:].split("=", 1) for word in words if re.match(r"--\w+=", word))
+            if module.endswith(".train") and not OPEN.search(given.get("workdir", "NONE")):
+                runs.add((" ".join(word for word in words if not word.startswith("--workdir")), given["workdir"]))
+    folders = [folder for _, folder in runs]
+    assert len(folders) == len(set(folders)), sorted(folders)
+
+
+def test_the_readme_tells_published_claims_from_ours():
+    ours = [claim for claim in CLAIMS.values() if claim.endswith("(ours)")]
+    assert len(ours) == 5 and len(CLAIMS) - len(ours) == 36
+    for path, title in (("README.md", "## The lab: 36 published"), ("docs/lab.md", "# The lab: 36 published")):
+        assert f"{title} claims and five of ours" in (REPOSITORY / path).read_text()
 
 
 def python_blocks() -> list[str]:
