@@ -71,6 +71,11 @@ class Comparison:
     range: float
     verdict: str
 
+    @property
+    def is_reversed(self) -> bool:
+        """Whether a <= 0: the reward rises with the entropy, and the law has no ceiling."""
+        return math.isfinite(self.fits[0].r2) and _a(self.fits[0]) <= 0
+
     def __getitem__(self, name: str) -> Fit:
         return next(fit for fit in self.fits if fit.name == name)
 
@@ -137,6 +142,8 @@ def verdict(found: Sequence[Fit], resampled: np.ndarray, level: float, spread: f
         sentence = f"exp(H) describes this run better than a line in H ({both})."
     else:
         sentence = f"A line in H describes this run better than exp(H) ({both})."
+    if (a := _a(exponential)) <= 0:
+        sentence += f" But a = {a:.3g}: reward falls as entropy is spent; the law's direction does not hold here."
     better_h = min((exponential, line), key=lambda fit: fit.rmse)
     closer = [fit for fit in found[2:] if fit.aic < better_h.aic]
     ahead = [fit for fit in closer if told_apart(fit, better_h, resampled, level, spread) > 0]
@@ -144,6 +151,11 @@ def verdict(found: Sequence[Fit], resampled: np.ndarray, level: float, spread: f
         best = min(ahead, key=lambda fit: fit.aic)
         sentence += f" A rival with {best.parameters} parameters is closer: {best.name}, R² {best.r2:.3f}."
     return sentence
+
+
+def _a(exponential: Fit) -> float:
+    """Of R = b - a exp(H)."""
+    return -exponential.coefficients[1]
 
 
 def told_apart(one: Fit, other: Fit, resampled: np.ndarray, level: float, spread: float) -> int:

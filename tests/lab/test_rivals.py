@@ -21,6 +21,13 @@ def test_rewards_made_by_the_law_are_ascribed_to_it():
     assert verdict(1.3 - 0.4 * np.exp(ENTROPIES) + NOISE).startswith("exp(H) describes this run better")
 
 
+def test_where_the_reward_rises_with_entropy_the_laws_direction_is_said_not_to_hold():
+    said = verdict(0.2 + 0.15 * np.exp(ENTROPIES) + NOISE)
+    assert said.startswith("exp(H) describes this run better")
+    assert "But a = -0.14" in said and "the law's direction does not hold here" in said
+    assert "direction" not in verdict(1.3 - 0.4 * np.exp(ENTROPIES) + NOISE)
+
+
 def test_rewards_made_by_a_line_are_ascribed_to_the_line():
     assert verdict(0.9 - 0.7 * ENTROPIES + NOISE).startswith("A line in H describes this run better")
 

@@ -18,7 +18,7 @@ from entropy_rl.lab.seeds import Group, mean
 TEXT = (
     "Each point is a step (both axes smoothed over 7 steps); a run moves to the left as its entropy is spent. "
     "Solid: R = −a·exp(H) + b. Dashed: a straight line in H. Large dot at H = 0: the ceiling b − a, the reward "
-    "that the law expects once no entropy is left."
+    "that the law expects once no entropy is left; none where a is not above 0, as reward falls with H there."
 )
 UNFITTED = "too few steps, or too little change in entropy, to fit"
 
@@ -37,11 +37,12 @@ def _chart(groups: Sequence[Group]) -> Figure | None:
         if not group.each(law.of_run):
             continue
         fit = _pooled(entropies, rewards)
-        grid = np.linspace(0.0, entropies.max(), 60)
-        ceiling = np.array([fit.ceiling])
+        grid = np.linspace(0.0 if fit.a > 0 else entropies.min(), entropies.max(), 60)
         lines.append(Line(index, grid, fit(grid), label=group.short))
         lines.append(Line(index, grid, fit.line(grid), style="dashed"))
-        lines.append(Line(index, np.zeros(1), ceiling, hover=f"{group.short}, ceiling", style="marker"))
+        if fit.a > 0:
+            ceiling = np.array([fit.ceiling])
+            lines.append(Line(index, np.zeros(1), ceiling, hover=f"{group.short}, ceiling", style="marker"))
     axes = Axis("token entropy H [nats]", low=0.0), Axis("training reward R")
     pooled = any(len(group.runs) > 1 for group in groups)
     caption = "Several seeds: the curves are fitted to the points of all of them." if pooled else ""
@@ -66,10 +67,13 @@ def law_table(groups: Sequence[Group]) -> Table:
         if not fits:
             rows.append([group.name, *["—"] * 3, UNFITTED, "—", "—"])
             continue
-        numbers = [_number(fits, name) for name in ("ceiling", "a", "b")]
+        numbers = [_ceiling(fits), *(_number(fits, name) for name in ("a", "b"))]
         r2s = [f"{mean([getattr(fit, name) for fit in fits]):.3f}".replace("nan", "—") for name in ("r2", "linear_r2")]
         rows.append([group.name, numbers[0], *r2s, _reading(compared), *numbers[1:]])
-    note = "Brackets: 90\u202f% intervals of a single run; of several seeds, the lowest and the highest."
+    note = (
+        "Brackets: 90\u202f% intervals of a single run; of several seeds, the lowest and the highest. No ceiling where "
+        "a is not above 0."
+    )
     header = ["run", "ceiling b − a", "R² of the law", "R² of the line", "better described by", "a", "b"]
     return Table(header, rows, note)
 
@@ -94,6 +98,13 @@ def rival_table(groups: Sequence[Group]) -> Table:
     return Table(header, rows, note)
 
 
+def _ceiling(fits: Sequence[Law]) -> str:
+    """Of those that have one."""
+    capped = [fit for fit in fits if fit.a > 0]
+    part = f", {len(capped)} of {len(fits)} seeds" if len(capped) < len(fits) else ""
+    return _number(capped, "ceiling") + part if capped else "—"
+
+
 def _number(fits: Sequence[Law], name: str) -> str:
     values = [getattr(fit, name) for fit in fits]
     low, high = getattr(fits[0], f"{name}_interval") if len(fits) == 1 else (min(values), max(values))
@@ -114,6 +125,7 @@ def _reading(compared: Sequence[rivals.Comparison]) -> str:
     }
     heads = Counter(
         next((word for start, word in short.items() if found.verdict.startswith(start)), found.verdict)
+        + (" (its direction reversed: a ≤ 0)" if found.is_reversed else "")
         for found in compared
     )
     return "; ".join(f"{head}: {count} of {len(compared)} seeds" for head, count in heads.most_common())
