@@ -14,6 +14,11 @@ def alarms(run: Run) -> list[dict[str, Any]]:
     return [alarm for alarm in raised if isinstance(alarm, dict)] if isinstance(raised, list) else []
 
 
+def failure(run: Run) -> str:
+    """Why it came to a bad end; "" where it did not."""
+    return str(run.summary.get("failed") or "")
+
+
 def rows(run: Run) -> list[tuple[str, str]]:
     """What is known of its origin; "not recorded" for the rest."""
     summary = run.summary

@@ -80,6 +80,7 @@ def render(runs: Sequence[Run], command: str, live: Live | None = None, only: Se
     shown = [section for section in chosen if section.figures or section.notices]
     script, style = (_source(kind) for kind in ("js", "css"))
     results = [outcomes.of_group(group) for group in groups]
+    troubles = [(run, provenance.failure(run), provenance.alarms(run)) for run in runs]
     page = environment.get_template("report_template.html").render(
         title=", ".join(group.name for group in groups),
         runs=runs,
@@ -95,7 +96,7 @@ def render(runs: Sequence[Run], command: str, live: Live | None = None, only: Se
         legend=_legend(),
         provenance=[provenance.rows(run) for run in runs],
         configs=[json.dumps(run.config, indent=2, ensure_ascii=False, default=str) for run in runs],
-        alarms=[(run, raised) for run in runs if (raised := provenance.alarms(run))],
+        alarms=[(run, failure, raised) for run, failure, raised in troubles if failure or raised],
         command=command,
         live=live,
         only=bool(only),

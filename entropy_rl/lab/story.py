@@ -6,8 +6,10 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
+from entropy_rl.lab import provenance
 from entropy_rl.lab.outcomes import Outcome, columns, entropy_left, figure_text, of_group, percent
 from entropy_rl.lab.seeds import Group
+from entropy_rl.lab.text import visible
 
 # Shares of the first entropy: at or below the one a run counts as collapsed, below the other as running low.
 EXHAUSTED, LOW = 0.1, 0.3
@@ -41,8 +43,8 @@ def tile(group: Group) -> Tile:
     first, last, left = entropy_left(group.runs)
     shown = f"{first:.2f} → {_nats(last)} nats" if math.isfinite(left) else ""
     source = f"{group.seeds}, " if group.seeds else ""
-    source += result.source or "no evaluation yet"
-    remarks = [*_doubts(result), _state(left), _alarms(group)]
+    source += result.source or "no evaluation recorded"
+    remarks = [_failures(group), *_doubts(result), _state(left), _alarms(group)]
     return Tile(group.name, group.seeds, source, figures, left, shown, " ".join(x for x in remarks if x))
 
 
@@ -63,7 +65,7 @@ def headline(groups: Sequence[Group]) -> str:
 
 def verdict(group: Group) -> str:
     """Two or three plain sentences: what it can do now, what it could do before, what entropy it has left."""
-    sentences = [_skill(of_group(group)), entropy_sentence(group), _alarms(group)]
+    sentences = [_failures(group), _skill(of_group(group)), entropy_sentence(group), _alarms(group)]
     return " ".join(sentence for sentence in sentences if sentence)
 
 
@@ -133,7 +135,7 @@ def _doubts(result: Outcome) -> list[str]:
 
 def _skill(result: Outcome) -> str:
     if not math.isfinite(result.value("pass@1")):
-        return "No evaluation yet."
+        return "No evaluation recorded."
     where = "test problems" if result.source == "test" else f"validation problems (step {result.source.split()[-1]})"
     parts = []
     for key in _ends([key for key in columns([result]) if key.startswith("pass@")]):
@@ -143,6 +145,15 @@ def _skill(result: Outcome) -> str:
         parts.append(f"{percent(result.value(key))} {_words(key)}{known}")
     first = parts[0].replace("%", f"% of {where}", 1)
     return " ".join([f"Solves {', '.join([first, *parts[1:]])}.", *_doubts(result)])
+
+
+def _failures(group: Group) -> str:
+    """That runs came to a bad end, and why."""
+    found = [visible(why, 200) for run in group.runs if (why := provenance.failure(run))]
+    if not found:
+        return ""
+    came = f"{len(found)} of {len(group.runs)} runs came" if len(group.runs) > 1 else "Came"
+    return f"{came} to a bad end: {'; '.join(dict.fromkeys(found))}."
 
 
 def _alarms(group: Group) -> str:

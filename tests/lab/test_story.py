@@ -46,7 +46,16 @@ def test_a_run_under_way_is_judged_by_its_last_validation_and_its_step_zero(tmp_
 
 def test_a_run_without_evaluation_says_so(tmp_path):
     run = runs.read_run(fake_runs.write_run(tmp_path / "grpo", evaluate_every=None, summary=False))
-    assert story.verdict(group(run)).startswith("No evaluation yet. Entropy collapsed")
+    assert story.verdict(group(run)).startswith("No evaluation recorded. Entropy collapsed")
+
+
+def test_a_bad_end_is_told_first_with_its_reason(run):
+    bad = dataclasses.replace(run, summary={"failed": "loss/total was not finite in step 13"})
+    said = "to a bad end: loss/total was not finite in step 13. "
+    assert story.verdict(group(bad)).startswith(f"Came {said}")
+    assert story.tile(group(bad)).remarks.startswith(f"Came {said}")
+    assert story.verdict(group(bad, run, bad)).startswith(f"2 of 3 runs came {said}")
+    assert "bad end" not in story.verdict(group(run))
 
 
 @pytest.mark.parametrize(
@@ -76,6 +85,18 @@ def test_the_law_row_reads_the_planted_law_and_the_ceiling(run):
     assert row[0] == "grpo" and row[4].startswith("exp(H) describes this run better")
     np.testing.assert_allclose(ceiling, 0.9, atol=0.01)  # b - a = 1.4 - 0.5
     assert low < ceiling < high
+
+
+def test_the_law_row_and_the_chart_have_no_ceiling_where_the_reward_falls_as_entropy_is_spent(tmp_path):
+    run = runs.read_run(fake_runs.write_run(tmp_path / "r", a=-0.15, b=0.2))
+    row = law.law_table([group(run)]).rows[0]
+    assert row[1] == "—" and row[5].startswith("-0.15") and "the law's direction does not hold here" in row[4]
+    lines = law.section([group(run)]).figures[0].charts[0].data["series"]
+    assert not any("ceiling" in line["label"] for line in lines)
+    assert all(min(line["x"]) > 0 for line in lines)  # no curve goes on to H = 0
+    upright = runs.read_run(fake_runs.write_run(tmp_path / "u"))
+    mixed = law.law_table([group(upright, run)]).rows[0]
+    assert mixed[1].startswith("0.9") and mixed[1].endswith("1 of 2 seeds") and "direction reversed" in mixed[4]
 
 
 def test_too_short_a_run_has_rows_without_figures(tmp_path):
