@@ -21,6 +21,7 @@ def changes(
     sleep: Callable[[float], Any],
     columns: Mapping[str, str] | None = None,
     reward_range: tuple[float, float] | None = None,
+    steps: int | None = None,
 ) -> Iterator[tuple[list[Run], bool]]:
     """The runs each time that something new was written, and whether all have ended; then it ends too.
 
@@ -30,7 +31,7 @@ def changes(
     Args:
       seconds: between two looks.
       sleep: waits so many seconds.
-      columns, reward_range: see `read_runs`. A log of another trainer never says that it has ended.
+      columns, reward_range, steps: see `read_runs`. A log of another trainer never says that it has ended.
     """
     seen: Any = None
     while True:
@@ -39,7 +40,7 @@ def changes(
         if stamps != seen:
             _tell_of_missing(paths, begun, first=seen is None)
             seen = stamps
-            runs = _read(begun, columns, reward_range) if begun else []
+            runs = _read(begun, columns, reward_range, steps) if begun else []
             if runs:
                 ended = len(begun) == len(paths) and all(run.summary for run in runs)
                 yield runs, ended
@@ -66,11 +67,14 @@ def _stamp(path: str | os.PathLike[str]) -> tuple[tuple[str, int, float], ...]:
 
 
 def _read(
-    paths: Sequence[Any], columns: Mapping[str, str] | None, reward_range: tuple[float, float] | None
+    paths: Sequence[Any],
+    columns: Mapping[str, str] | None,
+    reward_range: tuple[float, float] | None,
+    steps: int | None,
 ) -> list[Run]:
     """Nothing, and a warning, where a file says too little so far: verl's first record holds a validation alone."""
     try:
-        return read_runs(paths, columns, reward_range)
+        return read_runs(paths, columns, reward_range, steps)
     except ValueError as error:
         logging.warning("%s. It is looked at again when it has changed", error)
         return []

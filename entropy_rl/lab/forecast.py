@@ -26,7 +26,7 @@ import numpy as np
 from entropy_rl.lab import fits, guesses
 from entropy_rl.lab.fits import Interval
 from entropy_rl.lab.law import ENTROPY, REWARD
-from entropy_rl.lab.runs import Run, number
+from entropy_rl.lab.runs import Run
 
 ACCURACY = "reward/accuracy"  # rather than the reward: it has a known highest value
 EARLY = 0.15  # of a run
@@ -88,6 +88,7 @@ class RunForecast:
     """The forecast of a run from its first part, what came of it, and the one from all steps.
 
     Attributes:
+      early: from `EARLY` of the run, or from its first 20 points where these are more.
       steps, rewards: [n] smoothed, as they came.
       score: None while the run is too short for one.
       bounds: lowest and highest reward there can be, in whose unit all of it is; (0, 1) of shares.
@@ -102,24 +103,22 @@ class RunForecast:
 
 
 def of_run(run: Run, share: float = EARLY) -> RunForecast | None:
-    """Forecasts to the last step that the run's config plans; None where too few steps are recorded.
+    """Forecasts to the last step that is planned for the run; None where too few steps are recorded, see `absence`.
 
     Raises:
       ValueError: if rewards leave their range; see `refusal`.
     """
     steps, entropies, rewards = _shares(run)
-    planned = number(_steps(run))
-    last = max(planned, steps[-1]) if steps.size and np.isfinite(planned) else (steps[-1] if steps.size else 0.0)
-    seen = int(np.sum(steps <= steps[0] + share * (last - steps[0]))) if steps.size else 0
-    if seen < LEAST_POINTS:
+    if len(steps) < LEAST_POINTS:
         return None
+    last = float(np.fmax(steps[-1], run.planned))  # of which nan is none
+    seen = max(int(np.sum(steps <= steps[0] + share * (last - steps[0]))), LEAST_POINTS)
     horizon = np.union1d(steps, [last])
     early = forecast(steps[:seen], entropies[:seen], rewards[:seen], horizon)
     now = forecast(steps, entropies, rewards, horizon)
-    finished = len(steps) >= 2 * seen
     (low, high), smoothed = bounds(run), fits.smooth(rewards)
     early, now = (_in_unit_of(found, low, high - low) for found in (early, now))
-    scored = score(run, share) if finished else None
+    scored = _scored(run, seen) if len(steps) >= 2 * seen else None
     return RunForecast(early, now, steps, low + (high - low) * smoothed, scored, (low, high))
 
 
@@ -139,6 +138,19 @@ def refusal(run: Run) -> str:
     return f"{seen}, beyond --reward_range={low:g},{high:g}; a forecast takes rewards within it: widen it"
 
 
+def absence(run: Run) -> str:
+    """Why a run has no forecast: `refusal`, or that too little is recorded; "" of those that have one."""
+    if why := refusal(run):
+        return why
+    names = {"entropy": ENTROPY, "reward": _reward(run)}
+    if absent := [name for name, key in names.items() if key not in run.keys]:
+        remedy = f"; --column {names[absent[0]]}=COLUMN names its column" if run.foreign else ""
+        return f"{run.name}: no {' and no '.join(absent)} is recorded, and a forecast takes both{remedy}"
+    if (points := len(table(run)[0])) < LEAST_POINTS:
+        return f"{run.name}: a forecast takes {LEAST_POINTS} steps with entropy and reward; recorded: {points}"
+    return ""
+
+
 def bounds(run: Run) -> Interval:
     """Lowest and highest of what `table` gives as rewards: accuracies are shares whatever the range of the rewards."""
     return (0.0, 1.0) if run.reward_range is None or ACCURACY in run.keys else run.reward_range
@@ -146,7 +158,7 @@ def bounds(run: Run) -> Interval:
 
 def table(run: Run) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Steps, entropies and accuracies (rewards, where no accuracy is recorded) of a run."""
-    steps, entropies, rewards = run.table(ENTROPY, ACCURACY if ACCURACY in run.keys else REWARD)
+    steps, entropies, rewards = run.table(ENTROPY, _reward(run))
     return steps, entropies, rewards
 
 
@@ -237,13 +249,19 @@ def rivals(
 def score(run: Run, share: float = EARLY) -> Score | None:
     """Forecast and rivals from the first part of a run against the rest; None if it is too short.
 
+    Studies judge by this share and no other: a run whose first part holds fewer than 20 points is not scored here.
+
     Raises:
       ValueError: if rewards leave their range; see `refusal`.
     """
+    points = len(_shares(run)[0])
+    seen = round(share * points)
+    return _scored(run, seen) if LEAST_POINTS <= seen < points else None
+
+
+def _scored(run: Run, seen: int) -> Score:
+    """From the first `seen` points against the rest."""
     steps, entropies, rewards = _shares(run)
-    seen = round(share * len(steps))
-    if seen < LEAST_POINTS or seen >= len(steps):
-        return None
     past, ahead = (steps[:seen], entropies[:seen], rewards[:seen]), steps[seen:]
     truth = fits.smooth(rewards)[seen:]
     ours = forecast(*past, ahead)
@@ -281,6 +299,5 @@ def _in_unit_of(found: Forecast, low: float, unit: float) -> Forecast:
     )  # fmt: skip
 
 
-def _steps(run: Run) -> object:
-    inner = run.config.get("config")
-    return inner.get("steps") if isinstance(inner, Mapping) else run.config.get("steps")
+def _reward(run: Run) -> str:
+    return ACCURACY if ACCURACY in run.keys else REWARD

@@ -94,7 +94,9 @@ def _heights(basis: np.ndarray, limits: np.ndarray, values: np.ndarray) -> tuple
       values: [n].
     """
     gaps = limits[:, None] - values
-    heights = np.sum(basis * gaps, axis=1) / np.sum(basis**2, axis=1)
+    products, squares = np.sum(basis * gaps, axis=1), np.sum(basis**2, axis=1)
+    # Without any entropy there is nothing to be high: 0 / 0.
+    heights = np.divide(products, squares, out=np.zeros_like(squares), where=squares > 0)
     return heights, np.sum((gaps - heights[:, None] * basis) ** 2, axis=1)
 
 

@@ -30,6 +30,7 @@ class Run:
       label: the name without what all runs of a report have in common.
       title: the name as the run gives it, before it was made unique.
       reward_range: lowest and highest reward there can be, where the caller knows them; see lab/forecast.py.
+      foreign: whether it is a log of another trainer, which never says that it has ended.
       found: results of analyses of this run, by function: a report and its summary ask for the same ones.
     """
 
@@ -42,12 +43,26 @@ class Run:
     label: str = ""
     title: str = ""
     reward_range: tuple[float, float] | None = None
+    foreign: bool = False
     found: dict[Any, Any] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def short(self) -> str:
         """For the end of a line in a chart."""
         return self.label or self.name
+
+    @property
+    def planned(self) -> float:
+        """The steps that it is to make; nan where nobody says."""
+        config = self.config.get("config")
+        return number(config.get("steps") if isinstance(config, Mapping) else self.config.get("steps"))
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it has begun and not ended; a log of another trainer ends with the steps that are planned for it."""
+        going = bool(self.records) and not self.summary
+        # Their steps may count from 0. Where none are planned, nan is above nothing: whether it goes on is not known.
+        return going and (not self.foreign or self.planned - 1 > self.records[-1]["step"])
 
     def series(self, key: str) -> tuple[np.ndarray, np.ndarray]:
         """Steps and values of a metric, where it was written and is finite: two [n] float64."""
@@ -71,8 +86,11 @@ class Run:
 
 
 def number(value: Any) -> float:
-    """A float, or nan for whatever is none: null, text, a missing value."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else float("nan")
+    """A float, or nan for whatever is none: null, text, a missing value, an integer beyond all floats."""
+    try:
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else float("nan")
+    except OverflowError:
+        return float("nan")
 
 
 def read_run(path: str | os.PathLike[str]) -> Run:
@@ -111,6 +129,7 @@ def read_runs(
     paths: Sequence[str | os.PathLike[str]],
     columns: Mapping[str, str] | None = None,
     reward_range: tuple[float, float] | None = None,
+    steps: int | None = None,
 ) -> list[Run]:
     """Reads several runs and makes their names unique: by seed where that tells them apart, else by number.
 
@@ -118,6 +137,7 @@ def read_runs(
       paths: run folders, and logs of other trainers: see lab/foreign.py.
       columns: of the latter, our name -> theirs, where theirs is not known.
       reward_range: lowest and highest reward of runs that record no accuracy, such as logs of other trainers.
+      steps: that are planned for logs of other trainers, where the caller knows them.
 
     Raises:
       ValueError: as `read_run` and `read_together`, or if no path is given.
@@ -129,7 +149,12 @@ def read_runs(
     logs = [path for path in paths if foreign.is_foreign(path)]
     of_logs = iter(foreign.read_together(logs, columns))
     read = [next(of_logs) if foreign.is_foreign(path) else [read_run(path)] for path in paths]
-    runs = [dataclasses.replace(run, reward_range=reward_range) for found in read for run in found]
+    told = {} if steps is None else {"steps": steps}
+    runs = [
+        dataclasses.replace(run, reward_range=reward_range, config={**run.config, **(told if run.foreign else {})})
+        for found in read
+        for run in found
+    ]
     seeds = [None if (seed := seed_of(run)) is None else f"seed {seed}" for run in runs]
     for labels in (seeds, [str(place) for place in range(1, len(runs) + 1)]):
         names = [run.name for run in runs]

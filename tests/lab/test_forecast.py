@@ -1,5 +1,6 @@
 """Forecasts of courses whose end is known; what they are worth on real runs is measured in benchmarks/results/lab."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -114,9 +115,51 @@ def test_a_finished_run_is_scored_against_its_rest_and_one_under_way_is_not(tmp_
     assert going is not None and going.score is None and going.now.steps[-1] == 1600
 
 
-def test_a_run_without_enough_steps_has_no_forecast(tmp_path):
-    assert forecast.of_run(runs.read_run(fake_runs.write_run(tmp_path / "a", steps=15))) is None
-    assert forecast.of_run(runs.Run("", "", {}, [], [], {})) is None
+def first(points: int, rewards: np.ndarray, **known) -> runs.Run:
+    """The first records of a run."""
+    run = rewarded(rewards)
+    return dataclasses.replace(run, records=run.records[:points], **known)
+
+
+def test_a_run_without_enough_steps_has_no_forecast_and_says_why(tmp_path):
+    run = runs.read_run(fake_runs.write_run(tmp_path / "a", steps=15))
+    assert forecast.of_run(run) is None
+    assert forecast.absence(run) == "grpo: a forecast takes 20 steps with entropy and reward; recorded: 15"
+    empty = runs.Run("", "x", {}, [], [], {})
+    assert forecast.of_run(empty) is None and "x: no entropy and no reward is recorded" in forecast.absence(empty)
+    blind = [{"step": step, "reward/mean": 0.5} for step in range(60)]
+    assert "--column entropy/token_mean=COLUMN" in forecast.absence(runs.Run("", "", {}, blind, [], {}, foreign=True))
+
+
+def test_twenty_points_are_enough_and_the_early_forecast_of_a_short_run_is_made_from_them():
+    for points in (20, 39, 120, 133):
+        run = first(points, course())
+        found = forecast.of_run(run)
+        assert found is not None and found.early.made_at == 20 and found.now.made_at == points
+        assert (found.score is None) == (points < 40) and forecast.absence(run) == ""  # scored on as many points again
+    long = forecast.of_run(first(240, course()))
+    assert long is not None and long.early.made_at == 36  # 15 % of 240
+
+
+def test_studies_score_runs_whose_first_15_percent_hold_20_points_and_no_others():
+    short = first(120, course())  # 18 points
+    assert forecast.score(short) is None and forecast.of_run(short) is not None
+    assert forecast.score(first(134, course())) is not None
+
+
+def test_a_run_without_any_entropy_is_forecast_by_its_rewards():
+    found = forecast.forecast(STEPS, 0.0 * STEPS, course(), STEPS[-1:])
+    assert np.isfinite(found.rewards).all() and found.entropies.max() == 0 and np.isnan(found.spent)
+
+
+def test_steps_that_are_planned_for_a_foreign_log_are_what_its_forecast_looks_to():
+    known, unknown = (first(60, course(), foreign=True, config=config) for config in ({"steps": 400}, {}))
+    one, other = forecast.of_run(known), forecast.of_run(unknown)
+    assert one is not None and one.now.steps[-1] == 400 and other is not None and other.now.steps[-1] == 60
+    ahead, blind = (panel.section(seeds.grouped([run])) for run in (known, unknown))
+    assert not ahead.notices and ahead.tables[0].rows[0][1] == "step 60 of 400 (15\u202f%)"
+    assert "%" in ahead.tables[0].rows[0][4] and blind.tables[0].rows[0][4] == "—"  # the end, from all so far
+    assert len(blind.notices) == 1 and "--steps=N" in blind.notices[0]
 
 
 def rewarded(rewards, reward_range=None) -> runs.Run:
@@ -161,8 +204,8 @@ def test_the_panel_shows_a_range_in_its_own_unit_and_a_refusal_in_the_place_of_a
         return panel.section(seeds.grouped([run]))
 
     percents, own = shown(rewarded(course())), shown(rewarded(-1 + 4 * course(), (-1.0, 3.0)))
-    assert "\u202f%" in percents.tables[0].rows[0][1] and percents.figures[0].charts[0].data["y"]["percent"]
-    final, came = own.tables[0].rows[0][1:3]
+    assert "\u202f%" in percents.tables[0].rows[0][2] and percents.figures[0].charts[0].data["y"]["percent"]
+    final, came = own.tables[0].rows[0][2:4]
     assert "%" not in final + came and float(came) == pytest.approx(-1 + 4 * fits.smooth(course())[-1], abs=0.01)
     assert own.figures[0].charts[0].data["y"]["label"] == "training reward" and not own.notices
     refused = shown(rewarded(4 * course()))

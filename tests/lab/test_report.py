@@ -53,8 +53,8 @@ def test_a_report_holds_every_section_for_any_number_of_runs(tmp_path, count):
     for title in ("What entropy buys", "The entropy budget", "Which tokens were selected", "Sampled answers", "Health"):
         assert title in text
     # entropy, reward, pass@1, pass@16, pass@k, law, three of the budget, two of the covariance, two methods, eight of
-    # health; quantiles of the covariance for each run
-    assert page.tags.count("svg") == 21 + count
+    # health; forecast and quantiles of the covariance for each run
+    assert page.tags.count("svg") == 21 + 2 * count
     assert len([a for a in page.attributes if a[1] == "data-switch"]) == (count if count > 1 else 0)
 
 
@@ -89,7 +89,7 @@ def hostile(tmp_path):
     )
     written = json.loads((folder / "summary.json").read_text())
     (folder / "summary.json").write_text(
-        json.dumps(written | dict.fromkeys(("command", "commit", "diff", "seed"), HOSTILE))
+        json.dumps(written | dict.fromkeys(("command", "commit", "diff", "seed", "failed"), HOSTILE))
     )
     (folder / "config.json").write_text(json.dumps({"name": HOSTILE, HOSTILE: [HOSTILE]}))
     return folder
@@ -142,6 +142,13 @@ def test_a_run_with_a_summary_and_nothing_else_is_reported(tmp_path):
     (tmp_path / "summary.json").write_text('{"test": {"pass@1": 0.5}, "alarms": 3, "versions": [], "seconds": "x"}')
     text, _ = write(tmp_path, tmp_path)
     assert "50.0" in text and "Entropy and reward" not in text
+
+
+def test_a_bad_end_stands_among_the_alarms_with_its_reason(tmp_path):
+    (tmp_path / "summary.json").write_text('{"name": "bad", "failed": "loss/total was not finite in step 13"}')
+    text, page = write(tmp_path, tmp_path)
+    assert page.open == [] and "<b>Came to a bad end:</b> loss/total was not finite in step 13" in text
+    assert "Came to a bad end: loss/total" in text.split("Alarms</h2>")[0]  # and above
 
 
 @pytest.mark.parametrize(("goodput", "shown"), [(0.875, True), (None, False), ("x", False), (float("nan"), False)])

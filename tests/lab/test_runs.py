@@ -7,6 +7,10 @@ from entropy_rl.lab import runs
 from tests.lab import fake_runs
 
 
+def test_an_integer_beyond_all_floats_is_no_number():
+    assert np.isnan(runs.number(10**400)) and runs.number(3) == 3.0
+
+
 def test_a_finished_run_comes_back_whole(tmp_path):
     run = runs.read_run(fake_runs.write_run(tmp_path / "a", "grpo", steps=30))
     steps, entropies = run.series("entropy/token_mean")

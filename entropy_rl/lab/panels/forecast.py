@@ -17,11 +17,13 @@ from entropy_rl.lab.scales import Axis
 from entropy_rl.lab.seeds import Group, Series, band, mean
 
 TEXT = (
-    f"Dashed, with its 90 % interval: what the first {100 * forecast.EARLY:.0f} % of the planned steps led to expect. "
-    "Solid: what came, smoothed. Dotted: the ceiling that all steps so far point to."
+    f"Dashed, with its 90 % interval: what the first {100 * forecast.EARLY:.0f} % of the planned steps led to expect, "
+    f"or the first {forecast.LEAST_POINTS} recorded ones where these are more. Solid: what came, smoothed. Dotted: the "
+    "ceiling that all steps so far point to."
 )
 NOTE = (
-    "Intervals: 90\u202f%; of several seeds, means. Inside: share of the later steps whose smoothed value lies in "
+    "Intervals: 90\u202f%; of several seeds, means. Expected at the end: from the steps up to the one named "
+    "first, and, while some are left, from all so far. Inside: share of the later steps whose smoothed value lies in "
     "the early interval. Errors: root mean square, in points, of the early forecast over all later steps. Rewards "
     "whose range was named are in their own unit, and so are their errors."
 )
@@ -29,11 +31,22 @@ NOTE = (
 
 def section(groups: Sequence[Group]) -> Section:
     kept = [(index, group, found) for index, group in enumerate(groups) if (found := group.each(of_run))]
-    charts, refusals = present(_chart(*each) for each in kept), [forecast.refusal(r) for g in groups for r in g.runs]
+    charts = present(_chart(*each) for each in kept)
     return Section(
         "Forecast", TEXT if charts else "", charts, [_table([each[1:] for each in kept])] if kept else [],
-        folded=len(kept) > MOST_CHARTS, notices=[why for why in refusals if why],
+        folded=len(kept) > MOST_CHARTS, notices=_notices([run for group in groups for run in group.runs]),
     )  # fmt: skip
+
+
+def _notices(runs: Sequence[Run]) -> list[str]:
+    """Of which runs there is no forecast, and why; and of which it ends where they do."""
+    reasons = [(run, forecast.absence(run)) for run in runs]
+    said = [f"No forecast: {why}." for _, why in reasons if why]
+    blind = [run.name for run, why in reasons if not why and run.foreign and not math.isfinite(run.planned)]
+    if blind:
+        ends = "how many steps are planned is not known, so that the forecast ends with the last one recorded"
+        said.append(f"{', '.join(blind)}: {ends}; --steps=N tells it.")
+    return said
 
 
 def of_run(run: Run) -> RunForecast | None:
@@ -76,15 +89,19 @@ def _table(kept: Sequence[tuple[Group, Sequence[RunForecast]]]) -> Table:
     for group, found in kept:
         in_percent = _in_percent(found)
         final = _interval([one.early.final for one in found], in_percent)
+        left = any(one.now.steps[-1] > one.now.made_at for one in found)
+        final_now = _interval([one.now.final for one in found], in_percent) if left else "—"
         came = mean([one.rewards[-1] for one in found])
         ended = percent(came) if in_percent else f"{came:.3g}"
         ceiling = _interval([(one.now.ceiling, *one.now.ceiling_interval) for one in found], in_percent)
         spent = percent(mean([one.now.spent for one in found]), 0)
-        rows.append([group.name, final, ended, ceiling, spent, *_scores(found)])
+        rows.append([group.name, _made_at(found), final, ended, final_now, ceiling, spent, *_scores(found)])
     header = [
         "run",
+        "made at",
         "expected at the end",
         "came so far",
+        "expected now",
         "ceiling now",
         "entropy spent",
         "inside",
@@ -92,6 +109,12 @@ def _table(kept: Sequence[tuple[Group, Sequence[RunForecast]]]) -> Table:
         "best rival",
     ]
     return Table(header, rows, NOTE)
+
+
+def _made_at(found: Sequence[RunForecast]) -> str:
+    """Up to where the early forecasts saw, and how much of the run that is."""
+    seen, last = mean([one.early.made_at for one in found]), mean([one.now.steps[-1] for one in found])
+    return f"step {seen:.0f} of {last:.0f}" + (f" ({percent(seen / last, 0)})" if last > 0 else "")
 
 
 def _in_percent(found: Sequence[RunForecast]) -> bool:
