@@ -107,13 +107,15 @@ def read_together(paths: Sequence[str | os.PathLike[str]], mapping: Mapping[str,
     Args:
       paths: .csv, .jsonl, or a .json with TRL's "log_history" or a list of records.
       mapping: our name -> the file's column, for columns that are not known: {"entropy/token_mean": "my entropy"};
-        "step" for the steps. Of a chart, the column with its run, or the metric alone for every run.
+        "step" for the steps, where "" numbers the records. Of a chart, the column with its run, or the metric alone for
+        every run.
 
     Returns:
       For each path the runs that begin in it.
 
     Raises:
-      ValueError: if a file holds no records, or no entropy and no reward; it names the columns that were found.
+      ValueError: if a file holds no records, or no entropy and no reward; it names the columns that were found. If a
+        step is no whole number, or a number is beyond all floats.
     """
     mapping = dict(mapping or {})
     files = [_read(path) for path in paths]
@@ -121,7 +123,11 @@ def read_together(paths: Sequence[str | os.PathLike[str]], mapping: Mapping[str,
     found: dict[int, list[Run]] = {id(file): [] for file in files}
     useful = set()
     for parts in _joined([part for file in files for part in _by_run(file)]):
-        if (run := _run(parts, mapping)) is not None:
+        try:
+            run = _run(parts, mapping)
+        except OverflowError as error:
+            raise ValueError(f"{' '.join(part.file.path for part in parts)}: {error}") from error
+        if run is not None:
             found[id(parts[0].file)].append(run)
             useful |= {id(part.file) for part in parts}
     for file in files:
@@ -143,7 +149,8 @@ def _check(files: Sequence[_File], mapping: Mapping[str, str]) -> None:
     charts = [part for file in files if file.is_chart for part in _by_run(file)]
     for file in files:
         parts = charts if file.is_chart else _by_run(file)
-        absent = [column for column in mapping.values() if not any(_column(column, part) for part in parts)]
+        named = [column for ours, column in mapping.items() if column or ours != "step"]
+        absent = [column for column in named if not any(_column(column, part) for part in parts)]
         if absent:
             raise ValueError(f"{file.path} has no column {absent[0]!r}; {_listed(file.columns)}")
 
@@ -185,15 +192,26 @@ def _run(parts: Sequence[_Part], mapping: Mapping[str, str]) -> Run | None:
         return None
     records: dict[int, dict[str, Any]] = {}
     for part in parts:
-        step = (_column(mapping["step"], part) if "step" in mapping else "") or _named(STEPS, part.columns)
+        step = _steps(part, mapping)
         for place, record in enumerate(part.file.records):
-            values = _translated(record, sources, step, place)
-            if len(values) > 1:
-                records.setdefault(values["step"], {}).update(values)
+            at = _number(record, step) if step else float(place)
+            values = _translated(record, sources) if math.isfinite(at) else {}
+            if values and not at.is_integer():
+                raise ValueError(_broken_step(part.file, step, at))
+            if values:
+                records.setdefault(int(at), {"step": int(at)}).update(values)
     stem = pathlib.Path(parts[0].file.path).stem if len(parts) == 1 else ""
     title = visible(" ".join(filter(None, (stem, parts[0].run))), 120)
     path = " ".join(part.file.path for part in parts)
-    return Run(path, title, {"name": title}, [records[step] for step in sorted(records)], [], {}, title=title)
+    ordered = [records[step] for step in sorted(records)]
+    return Run(path, title, {"name": title}, ordered, [], {}, title=title, foreign=True)
+
+
+def _steps(part: _Part, mapping: Mapping[str, str]) -> str:
+    """The column of the steps; "" where the records are numbered."""
+    if mapping.get("step") == "":
+        return ""
+    return (_column(mapping["step"], part) if "step" in mapping else "") or _named(STEPS, part.columns)
 
 
 def _sources(
@@ -224,22 +242,17 @@ def _sources(
 
 def _is_share(column: str, records: Sequence[Mapping[str, Any]]) -> bool:
     """Whether all values of a column lie in 0..1."""
-    values = [value for record in records if math.isfinite(value := _number(record.get(column)))]
+    values = [value for record in records if math.isfinite(value := _number(record, column))]
     return all(0.0 <= value <= 1.0 for value in values)
 
 
-def _translated(
-    record: Mapping[str, Any], sources: Mapping[str, Sequence[str]], step: str, place: int
-) -> dict[str, Any]:
-    at = _number(record.get(step)) if step else float(place)
-    if not math.isfinite(at):
-        return {}
+def _translated(record: Mapping[str, Any], sources: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     values = {}
     for ours, columns in sources.items():
-        known = [value for column in columns if math.isfinite(value := _number(record.get(column)))]
+        known = [value for column in columns if math.isfinite(value := _number(record, column))]
         if known:
             values[ours] = sum(known) / len(known)
-    return {"step": int(at), **values}
+    return values
 
 
 def _by_run(file: _File) -> list[_Part]:
@@ -296,14 +309,28 @@ def _line(line: str) -> Any:
         return None
 
 
-def _number(value: Any) -> float:
+def _number(record: Mapping[str, Any], column: str) -> float:
     """Text too: a CSV holds nothing else."""
+    value = record.get(column)
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return float("nan")
     try:
         return float(value)
     except ValueError:
         return float("nan")
+    except OverflowError as error:
+        digits = len(str(value).lstrip("-"))
+        raise OverflowError(
+            f"column {column!r} holds an integer of {digits} digits, and no number may be above 1.8e308; correct it "
+            "or take its record out"
+        ) from error
+
+
+def _broken_step(file: _File, column: str, value: float) -> str:
+    return (
+        f"{file.path}: column {column!r} holds the step {value:g}, and steps are whole numbers. Name a column that "
+        f"holds them with --column step=COLUMN, or number the records with --column step=; {_listed(file.columns)}"
+    )
 
 
 def _complaint(path: str, columns: Sequence[str]) -> str:

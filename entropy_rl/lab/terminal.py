@@ -10,7 +10,7 @@ import numpy as np
 from entropy_rl.lab import law, outcomes, story
 from entropy_rl.lab.law import ENTROPY, REWARD
 from entropy_rl.lab.report import Path, as_runs
-from entropy_rl.lab.runs import Run, number
+from entropy_rl.lab.runs import Run
 from entropy_rl.lab.seeds import Group, grouped
 from entropy_rl.lab.text import visible
 
@@ -39,7 +39,7 @@ def short_table(runs: Sequence[Path | Run]) -> str:
     rows = [["run", "figures of", *keys]]
     for result in results:
         source = f"{result.source}, {result.seeds} seeds" if result.seeds > 1 else result.source
-        rows.append([result.name, source or "none yet", *(_cell(result, key) for key in keys)])
+        rows.append([result.name, source or "none", *(_cell(result, key) for key in keys)])
         rows.append(["", "base", *(outcomes.figure_text(key, result.base_value(key)) for key in keys)])
     rows = [[visible(cell, 60) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -70,18 +70,16 @@ def _block(group: Group) -> str:
 
 
 def _progress(group: Group) -> str:
-    """Where runs under way are; nothing once all have ended."""
-    going = [run for run in group.runs if not run.summary and run.records]
+    """Where the runs under way are; nothing where none is known to be."""
+    going = [run for run in group.runs if run.is_under_way]
     if not going:
         return ""
-    steps = [f"{run.records[-1]['step']}{_of(run)}" for run in going]
+    steps = [f"{run.records[-1]['step']}{_of(run.planned)}" for run in going]
     return f", under way at step {', '.join(steps)}"
 
 
-def _of(run: Run) -> str:
-    config = run.config.get("config")
-    steps = number(config.get("steps")) if isinstance(config, dict) else number(run.config.get("steps"))
-    return f" of {steps:.0f}" if math.isfinite(steps) else ""
+def _of(planned: float) -> str:
+    return f" of {planned:.0f}" if math.isfinite(planned) else ""
 
 
 def _cell(result: outcomes.Outcome, key: str) -> str:

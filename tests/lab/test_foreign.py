@@ -194,6 +194,29 @@ def test_without_a_step_records_are_counted(tmp_path):
     np.testing.assert_allclose(run.series("entropy/token_mean"), [[0, 1], [0.5, 0.4]])
 
 
+def test_steps_that_are_no_whole_numbers_are_refused_and_records_can_be_numbered_instead(tmp_path):
+    path = written(tmp_path, "a.csv", csv_of("step,entropy,epoch", lambda s: f"{s}.0,{entropy(s)},{s / 100:.2f}"))
+    assert len(read_foreign(path)[0].records) == 60  # 1.0 is a whole number
+    with pytest.raises(ValueError, match="a.csv: column 'epoch' holds the step 0.01.*whole numbers.*--column step=;"):
+        read_foreign(path, {"step": "epoch"})
+    broken = written(tmp_path, "b.csv", "step,entropy\n0.5,.5\n1.0,.4\n")
+    with pytest.raises(ValueError, match="column 'step' holds the step 0.5"):
+        read_foreign(broken)
+    np.testing.assert_allclose(read_foreign(broken, {"step": ""})[0].series("entropy/token_mean"), [[0, 1], [0.5, 0.4]])
+    flags.FLAGS.mark_as_parsed()
+    with flagsaver.flagsaver(output=str(tmp_path / "report.html"), column=["step="]):
+        report.main(["report", str(broken)])
+
+
+def test_an_integer_beyond_all_floats_is_named_with_its_column_unless_nobody_asks_for_it(tmp_path):
+    lines = [{"step": step, "entropy": 0.5, "reward": 0.1, "tokens": 10**400} for step in range(3)]
+    path = written(tmp_path, "a.jsonl", "\n".join(map(json.dumps, lines)))
+    assert len(read_foreign(path)[0].records) == 3
+    for ours, column in (("reward/mean", "tokens"), ("step", "tokens")):
+        with pytest.raises(ValueError, match="a.jsonl: column 'tokens' holds an integer of 401 digits.*take"):
+            read_foreign(path, {ours: column})
+
+
 def test_only_files_with_a_known_ending_are_foreign(tmp_path, verl):
     assert is_foreign(verl) and not is_foreign(tmp_path) and not is_foreign(tmp_path / "none.csv")
     assert not is_foreign(written(tmp_path, "notes.txt", "x"))
@@ -230,7 +253,10 @@ def test_a_reward_beyond_0_to_1_has_a_message_in_the_place_of_a_forecast_until_i
     with flagsaver.flagsaver(output=str(output), reward_range="-1,1"):
         report.main(["report", str(log)])
     page = output.read_text()
-    assert "--reward_range=LOW,HIGH" not in page and "Expected and come: own" not in page  # 9 of 60 steps are too few
+    assert "--reward_range=LOW,HIGH" not in page and "Expected and come: own" in page and "step 19 of 59" in page
+    with flagsaver.flagsaver(output=str(output), reward_range="-1,1", steps=400):
+        report.main(["report", str(log)])
+    assert "step 59 of 400" in output.read_text()  # of which 60 recorded steps are the first 15 %
     with flagsaver.flagsaver(output=str(output), reward_range="-.2,1"):
         report.main(["report", str(log)])
     assert "beyond --reward_range=-0.2,1" in output.read_text()
