@@ -52,7 +52,8 @@ repeat them; what holds here need not hold at 7B, and the other way round.
   runs of that paper, and that none of them was run.
 * An estimate is a mean over runs with its 95 % interval (Student's, over seeds; pairs of runs share base and seed).
 * The verdict: *reproduces* if every bar is met, *partly* if some are, *does not reproduce* if none is, *tests no
-  claim* if it has none, and *not run* until every planned run is finished. A bar asks for the mean or, where it says
+  claim* if it has none, *not measured* if a figure that is asked for is missing in the finished runs, and *not run*
+  until every planned run is finished. A bar asks for the mean or, where it says
   so, for the whole interval; where the interval of a figure reaches over its bar, the table says so: such a verdict may
   be chance. Figures are of the test, or of training or validation where they say so.
 * What a study chooses, it chooses on validation, and its note says how. The settings of presets were not tuned for the
@@ -133,18 +134,21 @@ def opened(readme: str, found: Sequence[Record]) -> str:
 def by_budget(found: Sequence[Record]) -> str:
     """The map of where control pays: tiers and budgets in lines, differences to GRPO in columns."""
     cells: dict[tuple[str, int], dict[str, str]] = {}
-    runs: dict[str, int] = {}
+    pairs: dict[tuple[str, int], set[int]] = collections.defaultdict(set)
     for study, tier in TIERS.items():
         for bar in (bar for one in found if one["study"] == study and one["runs"]["finished"] for bar in one["bars"]):
             if at := BUDGET.fullmatch(bar["figure"]):
-                line = cells.setdefault((tier, int(at["steps"])), {})
+                place = tier, int(at["steps"])
+                line = cells.setdefault(place, {})
                 line[f"{at['figure']}, {at['arm']} - {at['other']}"] = study_results.text(bar["found"])
-                runs[tier] = bar["found"]["n"]
+                pairs[place].add(bar["found"]["n"])
     if not cells:
         return ""
     columns = list(dict.fromkeys(name for line in cells.values() for name in line))
-    rows = [(f"{tier}: {steps:,} steps", str(runs[tier]), *(line.get(name, "") for name in columns))
-            for (tier, steps), line in cells.items()]  # fmt: skip
+    rows = []
+    for place, line in cells.items():
+        several = " or ".join(str(n) for n in sorted(pairs[place]))
+        rows.append((f"{place[0]}: {place[1]:,} steps", several, *(line.get(name, "") for name in columns)))
     return (
         "\n### Where control pays, and where it does not\n\nValidation after so many steps, paired by base and seed; "
         "the learning rate is 3e-4 in the easy tier, 1e-4 in the hard one.\n\n"

@@ -143,38 +143,51 @@ class Config:
             self.task.validate()
         config = self.resolved()
         wording.check(config)
-        parts = (
-            config.policy,
-            config.init,
-            config.mesh,
-            config.rollout,
-            config.advantages,
-            config.loss,
-            config.optimizer,
-        )
-        for part in (
-            *parts,
-            config.sampling,
-            config.curriculum,
-            config.reward,
-            config.workers,
-            config.reference,
-            config.refinement,
-            config.tempering,
-            config.update,
-            config.evaluation,
-            config.checkpoint,
-            config.ledger,
-            config.wandb,
-        ):
-            if part is not None and hasattr(part, "validate"):  # a method without numbers has nothing to check
-                part.validate()
+        config.policy.validate()
+        config._validate_parts()
         config.validate_batches(devices)
         config._validate_requirements()
         compatibility.check_learner(config)
         compatibility.check_loops(config)
         if data:
             config._validate_task()
+
+    def validate_fit(self, devices: int, slices: int = 1) -> None:
+        """What can be said of a machine without data, checkpoint and network: all numbers, and batches over devices.
+
+        Raises:
+          ValueError: as `validate`.
+        """
+        checks.at_least("steps", self.steps, 1)
+        self._validate_parts()
+        if self.mesh.slice != slices:
+            raise ValueError(f"there are {slices} slices, but mesh.slice is {self.mesh.slice}; set it to that")
+        self.validate_batches(devices)
+
+    def _validate_parts(self) -> None:
+        """All but the policy, which may be the checkpoint's."""
+        for part in (
+            self.init,
+            self.mesh,
+            self.rollout,
+            self.advantages,
+            self.loss,
+            self.optimizer,
+            self.sampling,
+            self.curriculum,
+            self.reward,
+            self.workers,
+            self.reference,
+            self.refinement,
+            self.tempering,
+            self.update,
+            self.evaluation,
+            self.checkpoint,
+            self.ledger,
+            self.wandb,
+        ):
+            if part is not None and hasattr(part, "validate"):  # a method without numbers has nothing to check
+                part.validate()
 
     def validate_batches(self, devices: int) -> None:
         """Checks that prompts split into mini-batches, micro-batches and pieces, and those over the devices.

@@ -22,7 +22,7 @@ import rich.text
 from absl import app, flags, logging
 
 from entropy_rl.lab.follow import changes
-from entropy_rl.lab.forecast import absence
+from entropy_rl.lab.forecast import absences
 from entropy_rl.lab.report import Live, write_report
 from entropy_rl.lab.runs import Run, read_runs
 from entropy_rl.lab.terminal import short_table, summary
@@ -60,7 +60,7 @@ def main(argv: Sequence[str]) -> None:
         except ValueError as error:  # a wrong path is the caller's mistake and needs no traceback
             raise app.UsageError(str(error)) from error
         write_report(runs, _OUTPUT.value, command)
-    for why in filter(None, map(absence, runs)):
+    for why in absences(runs):
         logging.warning("no forecast: %s", why)
     logging.info("%s\n\n%s", summary(runs), short_table(runs))
     logging.info("report written to %s", _OUTPUT.value)

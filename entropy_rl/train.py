@@ -34,7 +34,10 @@ _PROFILE = flags.DEFINE_string(
     "profile", "", "Steps to trace with XProf, FIRST:LAST, into the workdir's folder profile."
 )
 _PRINT_CONFIG = flags.DEFINE_bool("print_config", False, "Print the resolved config and leave.")
-_DEVICES = flags.DEFINE_integer("devices", None, "Look whether the batches split over so many devices, and leave.")
+_DEVICES = flags.DEFINE_integer(
+    "devices", None, "Look whether the config fits so many devices, and leave.", lower_bound=1
+)
+_SLICES = flags.DEFINE_integer("slices", 1, "With --devices: how many slices they form.", lower_bound=1)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -43,7 +46,7 @@ def main(argv: Sequence[str]) -> None:
     with mistakes.explained():
         config = overrides.apply_overrides(presets.load_config(_CONFIG.value), _SET.value)
         if _DEVICES.value is not None:
-            return config.validate_batches(_DEVICES.value)  # not resolved: needs no network
+            return config.validate_fit(_DEVICES.value, _SLICES.value)  # not resolved: needs no network
         config = config.resolved()
         if _PRINT_CONFIG.value:
             sys.stdout.write(overrides.describe(config) + "\n")

@@ -86,13 +86,12 @@ require_slice() {
 require_fit() {
     local devices=$1 interpreter=python3 answer
     if [[ -x $PYTHON ]]; then interpreter=$PYTHON; fi
-    if answer=$(JAX_PLATFORMS=cpu "$interpreter" -m entropy_rl.train "${ARGUMENTS[@]}" "--devices=$devices" 2>&1); then return; fi
-    case $answer in
-        *Traceback* | *"No module named"* | *"command not found"*)
-            say "the package is not installed here, so whether $CONFIG splits over $devices devices was not looked at"
-            ;;
-        *) die "$CONFIG on $devices devices: $(grep -Ev '^ *$|^Pass --helpshort' <<<"$answer" | tail -n 1)" ;;
-    esac
+    if ! "$interpreter" -c "import entropy_rl.train" >/dev/null 2>&1; then
+        say "the package is not installed here, so whether $CONFIG fits $devices devices was not looked at"
+        return
+    fi
+    answer=$(JAX_PLATFORMS=cpu "$interpreter" -m entropy_rl.train "${ARGUMENTS[@]}" "--devices=$devices" "--slices=$NUM_SLICES" 2>&1) ||
+        die "$CONFIG on $devices devices: $(grep -Ev '^ *$|^Pass --helpshort' <<<"$answer" | tail -n 1)"
 }
 
 require_data() {

@@ -66,6 +66,30 @@ def test_batches_are_held_to_a_number_of_devices_before_there_are_any():
         train.main(["train"])
 
 
+@pytest.mark.parametrize(
+    ("change", "slices", "words"),
+    [
+        ("update.mini_batches=0", 1, "update.mini_batches is 0"),
+        ("rollout.prompts=0", 1, "rollout.prompts is 0"),
+        ("rollout.pieces=0", 1, "rollout.pieces is 0"),
+        ("steps=-4", 1, "steps is -4"),
+        ("seed=0", 2, "there are 2 slices, but mesh.slice is 1; set it to that"),
+    ],
+)
+def test_numbers_are_looked_at_before_there_is_a_machine(change, slices, words):
+    flags.FLAGS.mark_as_parsed()
+    settings = {"config": "countdown_grpo", "workdir": None, "set": [change], "devices": 8, "slices": slices}
+    with pytest.raises(app.UsageError, match=words), flagsaver.flagsaver(**settings):
+        train.main(["train"])
+
+
+def test_slices_that_the_mesh_knows_are_taken():
+    flags.FLAGS.mark_as_parsed()
+    settings = {"config": "countdown_grpo", "workdir": None, "set": ["mesh.slice=2"], "devices": 8, "slices": 2}
+    with flagsaver.flagsaver(**settings):
+        train.main(["train"])
+
+
 def test_our_own_sentence_is_a_usage_error_and_a_defect_is_not():
     with pytest.raises(app.UsageError, match="steps is 0"), mistakes.explained():
         Config(steps=0).validate()

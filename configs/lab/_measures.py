@@ -131,6 +131,8 @@ def of_the_best(
         gaps = []
         for key in sorted(keys) if len(keys) > 1 else ():
             others = results.without(key)
+            if not all(math.isfinite(others.mean(arm, score).mean) for arm in (*ours, *theirs)):
+                return Estimate()
             one, other = best(ours, others, score), best(theirs, others, score)
             gaps.append(results.values(one, figure)[key] - results.values(other, figure)[key])
         return verdicts.estimate(gaps)

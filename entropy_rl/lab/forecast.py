@@ -19,7 +19,7 @@ range, and told in its own unit; one whose rewards leave their range is not fore
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from entropy_rl.lab.runs import Run
 ACCURACY = "reward/accuracy"  # rather than the reward: it has a known highest value
 EARLY = 0.15  # of a run
 LEAST_POINTS = 20
+MOST_REASONS = 3  # that are told of runs without a forecast
 SLACK = 1e-6  # of its range, by which rounding may carry a reward beyond
 DRIFT = 0.04  # half width that the interval gains up to the infinite step, in units of the highest reward
 
@@ -149,6 +150,13 @@ def absence(run: Run) -> str:
     if (points := len(table(run)[0])) < LEAST_POINTS:
         return f"{run.name}: a forecast takes {LEAST_POINTS} steps with entropy and reward; recorded: {points}"
     return ""
+
+
+def absences(runs: Iterable[Run]) -> list[str]:
+    """The same of several runs: a sentence for each of the first, and how many others have no forecast."""
+    reasons = [why for why in map(absence, runs) if why]
+    others = len(reasons) - MOST_REASONS
+    return reasons[:MOST_REASONS] + ([f"{others} other run{'s' * (others > 1)}"] if others > 0 else [])
 
 
 def bounds(run: Run) -> Interval:

@@ -12,16 +12,20 @@
 source "$(dirname "${BASH_SOURCE[0]}")/machine.sh"
 
 begin "$@"
-waiting=true preflight=true training=()
+waiting=true preflight=true training=() value=false
 for argument in ${ARGUMENTS[@]+"${ARGUMENTS[@]}"}; do
+    if $value; then
+        training+=("$argument") value=false
+        continue
+    fi
     case $argument in
         --no_wait) waiting=false ;;
         --no_preflight) preflight=false ;;
-        *) training+=("$argument") ;;
+        --config=* | --set=*) training+=("$argument") ;;
+        --config | --set) training+=("$argument") value=true ;;
+        *) die "unexpected $argument; create.sh --help tells what it takes" ;;
     esac
 done
-[[ ${#training[@]} == 0 || " ${training[*]}" == *" --config"* ]] ||
-    die "unexpected ${training[*]}; create.sh --help tells what it takes"
 require "${REQUIRED[@]}"
 
 request() {

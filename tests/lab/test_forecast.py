@@ -210,3 +210,11 @@ def test_the_panel_shows_a_range_in_its_own_unit_and_a_refusal_in_the_place_of_a
     assert own.figures[0].charts[0].data["y"]["label"] == "training reward" and not own.notices
     refused = shown(rewarded(4 * course()))
     assert not refused.figures and not refused.tables and len(refused.notices) == 1
+
+
+def test_of_many_runs_without_a_forecast_the_first_reasons_are_told():
+    short = [runs.Run(str(number), f"run{number}", {}, [{"step": 1.0}], [], {}) for number in range(6)]
+    told = forecast.absences(short)
+    assert len(told) == 4 and told[0].startswith("run0: ") and told[3] == "3 other runs"
+    assert len(forecast.absences(short[:3])) == 3 and forecast.absences([]) == []
+    assert forecast.absences(short[:4])[3] == "1 other run"

@@ -55,9 +55,9 @@ def test_who_lays_out_the_mesh_takes_what_machine_they_like(cloud, words):
 
 # The package as it answers --devices; a real answer is in tests/test_train.py.
 PACKAGE = """#!/bin/bash
-[[ "$*" != *update.mini_batches=1* ]] || exit 0
+[[ "$1" != -c && "$*" != *update.mini_batches=1* ]] || exit 0
 echo "asked $*" >>"$ASKED"
-printf 'Trains a run, or goes on with it.\n\na micro-batch of 16 prompts does not split over %s\n' "${*: -1}"
+printf 'Trains a run, or goes on with it.\n\na micro-batch of 16 prompts does not split over %s\n' "${*: -2:1}"
 exit 1
 """
 
@@ -69,7 +69,7 @@ def test_batches_that_do_not_split_over_the_chips_are_refused(cloud, script):
     result = cloud.script(f"tpu_vm/{script} --config=c --set steps=1")
     assert result.returncode == 1
     assert result.stderr.endswith("c on 32 devices: a micro-batch of 16 prompts does not split over --devices=32\n")
-    assert "asked -m entropy_rl.train --config=c --set steps=1 --devices=32" in cloud.asked.read_text()
+    assert "asked -m entropy_rl.train --config=c --set steps=1 --devices=32 --slices=2" in cloud.asked.read_text()
     assert not cloud.said("queued-resources create") and not cloud.said("ssh")
 
 
@@ -82,13 +82,22 @@ def test_devices_are_chips_but_for_the_cores_of_v2_and_v3(cloud, accelerator, de
 
 def test_batches_that_split_and_a_package_that_is_not_here_let_the_launch_go_on(cloud):
     result = cloud.script("tpu_vm/preflight.sh --config=c")
-    assert result.returncode == 0 and "whether c splits over 8 devices was not looked at" in result.stderr
+    assert result.returncode == 0 and "whether c fits 8 devices was not looked at" in result.stderr
     cloud.tool("python3", "#!/bin/bash\necho Traceback >&2; echo ModuleNotFoundError: jax >&2; exit 1\n")
     result = cloud.script("tpu_vm/preflight.sh --config=c")
-    assert result.returncode == 0 and "whether c splits over 8 devices was not looked at" in result.stderr
+    assert result.returncode == 0 and "whether c fits 8 devices was not looked at" in result.stderr
     cloud.tool("python3", PACKAGE)
     result = cloud.script("tpu_vm/create.sh --no_wait --config=c --set update.mini_batches=1")
     assert result.returncode == 0 and "not looked at" not in result.stderr
+    assert "unexpected --no_waitt" in cloud.script("tpu_vm/create.sh --config=c --no_waitt --set no_wait=1").stderr
+
+
+def test_a_package_that_fails_is_no_package_that_is_not_here(cloud):
+    cloud.tool(
+        "python3", "#!/bin/bash\n[[ $1 != -c ]] || exit 0\necho Traceback; echo ZeroDivisionError: modulo; exit 1\n"
+    )
+    result = cloud.script("tpu_vm/preflight.sh --config=c")
+    assert result.returncode == 1 and result.stderr.endswith("c on 8 devices: ZeroDivisionError: modulo\n")
 
 
 @pytest.mark.parametrize("script", ["up.sh", "preflight.sh", "create.sh", "run.sh"])

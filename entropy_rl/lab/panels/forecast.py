@@ -40,9 +40,9 @@ def section(groups: Sequence[Group]) -> Section:
 
 def _notices(runs: Sequence[Run]) -> list[str]:
     """Of which runs there is no forecast, and why; and of which it ends where they do."""
-    reasons = [(run, forecast.absence(run)) for run in runs]
-    said = [f"No forecast: {why}." for _, why in reasons if why]
-    blind = [run.name for run, why in reasons if not why and run.foreign and not math.isfinite(run.planned)]
+    said = [f"No forecast: {why}." for why in forecast.absences(runs)]
+    foreign = [run for run in runs if run.foreign and not math.isfinite(run.planned)]
+    blind = [run.name for run in foreign if not forecast.absence(run)]
     if blind:
         ends = "how many steps are planned is not known, so that the forecast ends with the last one recorded"
         said.append(f"{', '.join(blind)}: {ends}; --steps=N tells it.")
