@@ -33,7 +33,7 @@ ORDER = (verdicts.REPRODUCES, verdicts.PARTLY, verdicts.FAILS, *OPEN)
 MET = {True: "yes", False: "no", None: "not measured"}
 TIERS = {"where_control_does_not_pay": "easy, three numbers", "control_by_budget": "hard, three or four numbers"}
 BUDGET = re.compile(r"validation (?P<figure>pass@\d+) after (?P<steps>\d+) steps, (?P<arm>.+) - (?P<other>.+)")
-UNCLEAR = ", by its mean: the interval reaches over the bar"
+UNCLEAR = ": the interval reaches over the bar"
 
 Record = dict[str, Any]
 
@@ -225,7 +225,9 @@ def _met(one: Record, bar: Record) -> str:
         return "told"
     if one["verdict"] == verdicts.NOT_RUN and bar["met"] is not None:
         return "not yet judged"
-    return MET[bar["met"]] + (UNCLEAR if bar.get("clear") is False else "")
+    if bar.get("clear") is not False:
+        return MET[bar["met"]]
+    return MET[bar["met"]] + ("" if bar["asked"].startswith("the whole") else ", by its mean") + UNCLEAR
 
 
 def _arms(one: Record) -> str:
