@@ -1,6 +1,6 @@
 """A table over seeds of finished runs: what README.md and benchmarks/results/ hold.
 
-Run:  python benchmarks/study.py runs/countdown_* --output=benchmarks/results/countdown.json
+Run:  python benchmarks/study.py runs/countdown_* --figures=benchmarks/results/countdown.json
 
 Of what is named, all that is no finished run (warm starts, reports, logs) is passed over, and said.
 """
@@ -21,7 +21,7 @@ from etils import epath
 from entropy_rl.lab import budget, law
 from entropy_rl.lab.runs import Run, read_run
 
-_OUTPUT = flags.DEFINE_string("output", None, "JSON file with every figure of every run.")
+_FIGURES = flags.DEFINE_string("figures", None, "JSON file with every figure of every run.")
 _COMMAND = flags.DEFINE_string("command", "", "The command that made the runs, kept with the figures.")
 
 COLUMNS = {
@@ -41,9 +41,9 @@ def main(argv: Sequence[str]) -> None:
     for run in finished(argv[1:]):
         by_name[run.name].append(figures(run))
     sys.stdout.write(table(by_name) + "\n")
-    if _OUTPUT.value:
+    if _FIGURES.value:
         record = {"command": _COMMAND.value, "runs": by_name}
-        pathlib.Path(_OUTPUT.value).write_text(json.dumps(record, indent=1) + "\n")
+        pathlib.Path(_FIGURES.value).write_text(json.dumps(record, indent=1) + "\n")
 
 
 def finished(paths: Sequence[str]) -> list[Run]:
